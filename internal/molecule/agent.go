@@ -1,0 +1,126 @@
+package molecule
+
+import (
+	"context"
+	"time"
+)
+
+// AgentKind says how an agent gets its prompts.
+type AgentKind string
+
+// The kinds of agents.
+const (
+	AgentPush AgentKind = "push" // has an A2A URL that we call
+	AgentExec AgentKind = "exec" // is a local command that we start
+)
+
+// AgentState is what we believe of an agent, from evidence only.
+type AgentState string
+
+// The states of an agent.
+const (
+	AgentPending AgentState = "pending" // no proof of life yet
+	AgentOnline  AgentState = "online"  // answered the last time we asked
+	AgentOffline AgentState = "offline" // three asks in a row reached nobody
+)
+
+// URLOwner says who wrote an agent's URL, and so what it may point at.
+type URLOwner string
+
+// The owners of a URL.
+const (
+	URLOwnerAgent    URLOwner = "agent"    // held to the address table
+	URLOwnerOperator URLOwner = "operator" // exactly the stored host and port
+)
+
+// Agent is who receives prompts.
+type Agent struct {
+	ID            string     `json:"id"`
+	Name          string     `json:"name"`
+	Kind          AgentKind  `json:"kind"`
+	State         AgentState `json:"state"`
+	URL           string     `json:"url,omitempty"`
+	URLOwner      URLOwner   `json:"url_owner,omitempty"`
+	Exec          *Exec      `json:"exec,omitempty"`
+	MaxConcurrent int        `json:"max_concurrent_tasks"`
+	ActiveRuns    int        `json:"active_runs"`
+	LastOutcome   Outcome    `json:"last_outcome"`
+	LastRunAt     time.Time  `json:"last_run_at,omitzero"`
+	NextSlot      time.Time  `json:"next_slot_at,omitzero"`
+	SilentStreak  int        `json:"silent_streak"` // asks in a row that reached nobody
+	CreatedAt     time.Time  `json:"created_at"`
+	UpdatedAt     time.Time  `json:"updated_at"`
+}
+
+// Exec is the local command of an exec agent. The prompt goes to its standard
+// input, its standard output is the reply, its exit status decides.
+type Exec struct {
+	Command string   `json:"command"`            // as the operator typed it
+	Shell   bool     `json:"shell,omitempty"`    // Command is run by /bin/sh -c
+	Argv    []string `json:"argv"`               // what is started; Argv[0] is absolute
+	Dir     string   `json:"dir,omitempty"`      // working directory, absolute
+	PassEnv []string `json:"pass_env,omitempty"` // variables of the daemon it may see beside the usual ones
+}
+
+// Validate checks what can be checked without asking anybody: names and which
+// fields belong to which kind. Addresses and programs are checked by the
+// registry.
+func (a *Agent) Validate() error {
+	if err := ValidateName("agent", a.Name); err != nil {
+		return err
+	}
+	if a.MaxConcurrent < 1 || a.MaxConcurrent > 1000 {
+		return Errorf(Invalid, "max_concurrent_tasks is %d, it must be between 1 and 1000", a.MaxConcurrent)
+	}
+	switch a.Kind {
+	case AgentPush:
+		if a.URL == "" {
+			return Errorf(Invalid, "a push agent needs a URL").WithHint("molecli agent add NAME --url https://host/path")
+		}
+		if a.Exec != nil {
+			return Errorf(Invalid, "a push agent has no command")
+		}
+	case AgentExec:
+		if a.Exec == nil || a.Exec.Command == "" {
+			return Errorf(Invalid, "an exec agent needs a command").WithHint("molecli agent add NAME --exec 'COMMAND ARG …'")
+		}
+		if a.URL != "" {
+			return Errorf(Invalid, "an exec agent has no URL")
+		}
+	default:
+		return Errorf(Invalid, "agent kind %q is not known", clip(string(a.Kind), 40)).WithHint("use push or exec")
+	}
+	return nil
+}
+
+// AgentFilter narrows a list of agents. The zero value lists all.
+type AgentFilter struct {
+	Kind   AgentKind
+	State  AgentState
+	Limit  int
+	Cursor string
+}
+
+// AgentUpdate changes the fields that are not nil.
+type AgentUpdate struct {
+	Name          *string `json:"name,omitempty"`
+	URL           *string `json:"url,omitempty"`
+	Exec          *Exec   `json:"exec,omitempty"`
+	MaxConcurrent *int    `json:"max_concurrent_tasks,omitempty"`
+}
+
+// AgentService keeps the agents of the organisation.
+//
+// A ref is a name, or a prefix of an id that fits one agent only. Errors:
+// NotFound for an unknown ref, Invalid for an ambiguous one, Conflict for a
+// name in use, UnsafeURL for an address the rules refuse, Forbidden where the
+// principal may not.
+type AgentService interface {
+	// CreateAgent stores in and fills in what the daemon decides.
+	CreateAgent(ctx context.Context, in *Agent) error
+	Agent(ctx context.Context, ref string) (Agent, error)
+	Agents(ctx context.Context, f AgentFilter) (Page[Agent], error)
+	UpdateAgent(ctx context.Context, ref string, up AgentUpdate) (Agent, error)
+	// RemoveAgent refuses with Conflict while schedules name the agent.
+	RemoveAgent(ctx context.Context, ref string) error
+}

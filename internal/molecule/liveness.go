@@ -1,0 +1,85 @@
+package molecule
+
+import (
+	"context"
+	"time"
+)
+
+// SubsystemState is what the evidence says of a subsystem.
+type SubsystemState string
+
+// The states of a subsystem.
+const (
+	SubsystemStarting SubsystemState = "starting"
+	SubsystemHealthy  SubsystemState = "healthy"
+	SubsystemStale    SubsystemState = "stale"   // no good tick for two promises
+	SubsystemStuck    SubsystemState = "stuck"   // inside one tick for too long
+	SubsystemBackoff  SubsystemState = "backoff" // ended, waiting to be started again
+	SubsystemFailed   SubsystemState = "failed"  // ended too often
+	SubsystemStopped  SubsystemState = "stopped" // by choice
+)
+
+// Subsystem is the liveness of one supervised part of the daemon.
+type Subsystem struct {
+	State        SubsystemState `json:"state"`
+	LastTickAt   *time.Time     `json:"last_tick_at"` // null before the first
+	SecondsAgo   *float64       `json:"seconds_ago"`  // null before the first
+	EverySeconds float64        `json:"every_seconds"`
+	Optional     bool           `json:"optional"`
+	Restarts     int            `json:"restarts"`
+	LastError    string         `json:"last_error,omitempty"`
+	BlockedIn    string         `json:"blocked_in,omitempty"` // function a stuck one is in
+	// WithinGrace is whether a starting one still has time to prove itself.
+	WithinGrace bool `json:"within_grace,omitempty"`
+}
+
+// AgentCounts counts agents by what we believe of them.
+type AgentCounts struct {
+	Online  int `json:"online"`
+	Pending int `json:"pending"`
+	Offline int `json:"offline"`
+}
+
+// ScheduleCounts counts active schedules by how they do.
+type ScheduleCounts struct {
+	OnTime  int `json:"on_time"`
+	Late    int `json:"late"`
+	Failing int `json:"failing"`
+	Paused  int `json:"paused"`
+	Error   int `json:"error"`
+}
+
+// Liveness is the answer to "is it alive?", made from memory.
+type Liveness struct {
+	Healthy    bool                 `json:"healthy"`
+	Subsystems map[string]Subsystem `json:"subsystems"`
+	Agents     AgentCounts          `json:"agents"`
+	Schedules  ScheduleCounts       `json:"schedules"`
+	AsOf       time.Time            `json:"as_of,omitzero"` // when agents and schedules were counted
+}
+
+// LivenessService answers from memory, also while the store does not.
+type LivenessService interface {
+	Liveness(ctx context.Context) (Liveness, error)
+	// SubsystemDump returns the goroutine stacks of one subsystem. An unknown
+	// name is NotFound.
+	SubsystemDump(ctx context.Context, name string) (string, error)
+}
+
+// Status is what the daemon says of itself.
+type Status struct {
+	Version       string    `json:"version"`
+	PID           int       `json:"pid"`
+	StartedAt     time.Time `json:"started_at"`
+	OrgID         string    `json:"org_id,omitempty"`
+	TenantGuard   string    `json:"tenant_guard"` // "on", or "off: no organisation is configured"
+	DataDir       string    `json:"data_dir"`
+	Listen        []string  `json:"listen"`
+	SchemaVersion int64     `json:"schema_version"`
+	Principal     string    `json:"principal"` // who is asking
+}
+
+// StatusService tells who serves.
+type StatusService interface {
+	Status(ctx context.Context) (Status, error)
+}

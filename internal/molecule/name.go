@@ -1,0 +1,75 @@
+package molecule
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxPromptBytes is the largest prompt a schedule or a run may carry.
+const MaxPromptBytes = 256 << 10
+
+var (
+	nameShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	orgShape  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+)
+
+// ValidateName refuses a name that an operator could not type, quote or grep.
+// what is the noun for the message, such as "agent".
+func ValidateName(what, name string) error {
+	if nameShape.MatchString(name) {
+		return nil
+	}
+	return Errorf(Invalid, "%s name %q is not valid", what, clip(name, 80)).
+		WithHint("use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit")
+}
+
+// ValidateOrgID refuses an organisation id that no edge can send.
+func ValidateOrgID(id string) error {
+	if orgShape.MatchString(id) {
+		return nil
+	}
+	return Errorf(Invalid, "organisation id %q is not valid", clip(id, 80)).
+		WithHint("use 1 to 128 of A-Z a-z 0-9 . _ - and begin with a letter or digit")
+}
+
+// ValidatePrompt refuses a prompt that is blank, too large or not UTF-8.
+func ValidatePrompt(prompt string) error {
+	switch {
+	case len(prompt) > MaxPromptBytes:
+		return Errorf(TooLarge, "prompt is %d bytes, the most is %d", len(prompt), MaxPromptBytes).
+			WithHint("put the text in a file the agent can read and name the file in the prompt")
+	case !utf8.ValidString(prompt):
+		return Errorf(Invalid, "prompt is not valid UTF-8 (byte %d)", invalidAt(prompt)).
+			WithHint("convert it first, for example: iconv -t UTF-8 FILE")
+	case strings.TrimSpace(prompt) == "":
+		return Errorf(Invalid, "prompt is empty").WithHint("give --prompt TEXT, --prompt @FILE or --prompt -")
+	}
+	return nil
+}
+
+// invalidAt returns the offset of the first byte that is not UTF-8.
+func invalidAt(s string) int {
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				return i
+			}
+		}
+	}
+	return len(s)
+}
+
+// Excerpt returns at most max runes of s, the last one an ellipsis when
+// something was cut. Bytes that are not UTF-8 become U+FFFD.
+func Excerpt(s string, max int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	return clip(s, max)
+}
+
+func clip(s string, max int) string {
+	if utf8.RuneCountInString(s) <= max {
+		return s
+	}
+	return string([]rune(s)[:max-1]) + "…"
+}

@@ -1,0 +1,119 @@
+package molecule
+
+import (
+	"context"
+	"time"
+)
+
+// ScheduleState says whether a schedule has slots.
+type ScheduleState string
+
+// The states of a schedule.
+const (
+	ScheduleActive   ScheduleState = "active"
+	SchedulePaused   ScheduleState = "paused"   // by choice: it has no slots
+	ScheduleError    ScheduleState = "error"    // its row cannot be fired; Reason says why
+	ScheduleFinished ScheduleState = "finished" // no slot is left
+)
+
+// Bounds of a run's time limit.
+const (
+	DefaultTimeout = 20 * time.Minute
+	MinTimeout     = time.Second
+	MaxTimeout     = 24 * time.Hour
+)
+
+// Schedule says when to send which prompt to which agent.
+type Schedule struct {
+	ID            string        `json:"id"`
+	Name          string        `json:"name"`
+	AgentID       string        `json:"agent_id"`
+	Agent         string        `json:"agent"`
+	Cron          string        `json:"cron"`        // canonical
+	TZ            string        `json:"tz"`          // IANA name
+	Description   string        `json:"description"` // Cron in plain words
+	Prompt        string        `json:"prompt"`
+	State         ScheduleState `json:"state"`
+	Reason        string        `json:"reason,omitempty"`
+	Timeout       Duration      `json:"timeout"`
+	NextSlot      time.Time     `json:"next_slot_at,omitzero"`
+	LastSlot      time.Time     `json:"last_slot_at,omitzero"`
+	LastOutcome   Outcome       `json:"last_outcome"`
+	Recent        []Outcome     `json:"recent"` // the last 14 outcomes, oldest first
+	FailureStreak int           `json:"failure_streak"`
+	EmptyStreak   int           `json:"empty_streak"`
+	CreatedAt     time.Time     `json:"created_at"`
+	UpdatedAt     time.Time     `json:"updated_at"`
+}
+
+// Validate checks what needs no clock and no agent. The expression is
+// compiled by the scheduler.
+func (s *Schedule) Validate() error {
+	if err := ValidateName("schedule", s.Name); err != nil {
+		return err
+	}
+	if s.Cron == "" {
+		return Errorf(Invalid, "a schedule needs a cron expression").WithHint("for example --cron '0 8 * * *'; see molecli help cron")
+	}
+	if t := time.Duration(s.Timeout); t < MinTimeout || t > MaxTimeout {
+		return Errorf(Invalid, "timeout is %s, it must be between %s and %s",
+			s.Timeout, Duration(MinTimeout), Duration(MaxTimeout))
+	}
+	return ValidatePrompt(s.Prompt)
+}
+
+// ScheduleFilter narrows a list of schedules. The zero value lists all.
+type ScheduleFilter struct {
+	Agent  string // a ref
+	State  ScheduleState
+	Limit  int
+	Cursor string
+}
+
+// ScheduleUpdate changes the fields that are not nil.
+type ScheduleUpdate struct {
+	Name    *string   `json:"name,omitempty"`
+	Agent   *string   `json:"agent,omitempty"`
+	Cron    *string   `json:"cron,omitempty"`
+	TZ      *string   `json:"tz,omitempty"`
+	Prompt  *string   `json:"prompt,omitempty"`
+	Timeout *Duration `json:"timeout,omitempty"`
+}
+
+// ScheduleService keeps the schedules of the organisation. Refs and errors are
+// as in [AgentService]; an expression that does not parse, or that never
+// fires, is Invalid.
+type ScheduleService interface {
+	// CreateSchedule stores in and fills in what the daemon decides. in.Agent
+	// is a ref; an unknown one is NotFound.
+	CreateSchedule(ctx context.Context, in *Schedule) error
+	Schedule(ctx context.Context, ref string) (Schedule, error)
+	Schedules(ctx context.Context, f ScheduleFilter) (Page[Schedule], error)
+	// UpdateSchedule keeps the next slot unless cron or tz change.
+	UpdateSchedule(ctx context.Context, ref string, up ScheduleUpdate) (Schedule, error)
+	PauseSchedule(ctx context.Context, ref string) (Schedule, error)
+	// ResumeSchedule computes a new next slot: slots that passed while paused
+	// never were.
+	ResumeSchedule(ctx context.Context, ref string) (Schedule, error)
+	// RemoveSchedule keeps the history of its runs.
+	RemoveSchedule(ctx context.Context, ref string) error
+	// TriggerSchedule starts one manual run now and returns it as claimed.
+	TriggerSchedule(ctx context.Context, ref string) (Run, error)
+	// NextSlots returns the next n slots behind now; none unless active.
+	NextSlots(ctx context.Context, ref string, n int) ([]time.Time, error)
+}
+
+// Due is a schedule whose next slot has come.
+type Due struct {
+	Schedule Schedule
+	OpenRuns int // runs of it that have not ended
+}
+
+// Claim is what was decided for one due schedule. It is stored in one
+// transaction: either the schedule moved on and the rows are there, or neither.
+type Claim struct {
+	Runs     []Run         // rows to insert, open or already ended
+	NextSlot time.Time     // zero when no slot is left
+	State    ScheduleState // the state from now on
+	Reason   string        // why, when State is error
+}

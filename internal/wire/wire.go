@@ -1,0 +1,50 @@
+package wire
+
+import "time"
+
+// Header names, in the spelling net/http canonicalises to.
+const (
+	HeaderOrgID       = "X-Molecule-Org-Id"
+	HeaderFlyReplay   = "Fly-Replay-Src"
+	HeaderRequestID   = "X-Request-Id"
+	HeaderInstance    = "X-Molecule-Instance" // which daemon made an outbound call
+	HeaderLastEventID = "Last-Event-Id"
+)
+
+// Paths open to whoever asks, also in tenant mode.
+const (
+	PathHealth  = "/health"
+	PathMetrics = "/metrics"
+)
+
+// Paths behind the guard. A path with an id is the collection's path, a slash
+// and the escaped ref.
+const (
+	PathReady           = "/ready"
+	PathAdminLiveness   = "/admin/liveness"
+	PathSchedulerHealth = "/admin/scheduler/health"
+	PathLiveness        = "/v1/liveness"
+	PathSubsystems      = "/v1/subsystems" // /{name}/dump
+	PathStatus          = "/v1/status"
+	PathAgents          = "/v1/agents"
+	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next
+	PathRuns            = "/v1/runs"
+	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
+)
+
+// Media types of bodies.
+const (
+	TypeJSON = "application/json"
+	TypeSSE  = "text/event-stream"
+)
+
+// Bounds both sides keep.
+const (
+	MaxBodyBytes  = 1 << 20          // of a request
+	MaxReplyBytes = 32 << 20         // of an answer the client reads
+	MaxRunWait    = 25 * time.Second // the longest ?wait= on a run
+)
+
+// NotFoundBody is the ordinary 404: the guard and every unknown path answer
+// exactly these bytes.
+const NotFoundBody = `{"error":{"code":"not_found","message":"not found"}}` + "\n"
