@@ -93,6 +93,24 @@ func (a *Agent) Validate() error {
 	return nil
 }
 
+// silentLimit is how many asks in a row may reach nobody before an agent is
+// called offline.
+const silentLimit = 3
+
+// Observe takes the outcome of a run as evidence. An offline agent is still
+// asked: a run is the only probe it has, and one answer brings it back.
+func (a *Agent) Observe(o Outcome) {
+	switch {
+	case o.Answered():
+		a.State, a.SilentStreak = AgentOnline, 0
+	case o.Silent():
+		a.SilentStreak++
+		if a.SilentStreak >= silentLimit && a.Kind != AgentExec {
+			a.State = AgentOffline
+		}
+	}
+}
+
 // AgentFilter narrows a list of agents. The zero value lists all.
 type AgentFilter struct {
 	Kind   AgentKind

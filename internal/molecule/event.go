@@ -30,7 +30,6 @@ const (
 	EventScheduleRemoved  = "schedule.removed"
 	EventScheduleError    = "schedule.error"
 	EventScheduleFinished = "schedule.finished"
-	EventRunClaimed       = "run.claimed"
 	EventRunStarted       = "run.started"
 	EventRunWaiting       = "run.waiting"
 	EventRunFinished      = "run.finished"

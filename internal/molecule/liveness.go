@@ -33,6 +33,17 @@ type Subsystem struct {
 	WithinGrace bool `json:"within_grace,omitempty"`
 }
 
+// SubsystemEvent is one transition of a subsystem, kept for the morning after.
+type SubsystemEvent struct {
+	At        time.Time      `json:"at"`
+	Subsystem string         `json:"subsystem"`
+	From      SubsystemState `json:"from"`
+	To        SubsystemState `json:"to"`
+	Error     string         `json:"error,omitempty"`
+	BlockedIn string         `json:"blocked_in,omitempty"`
+	Stack     string         `json:"stack,omitempty"`
+}
+
 // AgentCounts counts agents by what we believe of them.
 type AgentCounts struct {
 	Online  int `json:"online"`

@@ -62,6 +62,22 @@ func (s *Schedule) Validate() error {
 	return ValidatePrompt(s.Prompt)
 }
 
+// RecentOutcomes is how many outcomes Schedule.Recent keeps.
+const RecentOutcomes = 14
+
+// Observe takes the outcome of one of its runs into the streaks.
+func (s *Schedule) Observe(o Outcome) {
+	switch {
+	case o.Failure():
+		s.FailureStreak++
+	case o == OutcomeEmpty:
+		s.EmptyStreak++
+	case o.Good():
+		s.FailureStreak, s.EmptyStreak = 0, 0
+	}
+	s.LastOutcome = o
+}
+
 // ScheduleFilter narrows a list of schedules. The zero value lists all.
 type ScheduleFilter struct {
 	Agent  string // a ref
