@@ -1,0 +1,198 @@
+// Package registry keeps the agents: it holds the rules about who may create
+// which kind of agent, what an address may point at and which program may be
+// started, and hands the rest to the store.
+//
+// It calls no agent and starts no program. Start with [Service].
+package registry
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// Store is what the registry needs of the store.
+type Store interface {
+	CreateAgent(ctx context.Context, a *molecule.Agent) error
+	Agent(ctx context.Context, ref string) (molecule.Agent, error)
+	Agents(ctx context.Context, f molecule.AgentFilter) (molecule.Page[molecule.Agent], error)
+	UpdateAgent(ctx context.Context, ref string, change func(*molecule.Agent) error) (molecule.Agent, error)
+	RemoveAgent(ctx context.Context, ref string) error
+}
+
+// Addresses judges URLs without a look-up and without dialling.
+type Addresses interface {
+	CheckURL(raw string) (*url.URL, error)         // written by an agent or a remote principal
+	CheckOperatorURL(raw string) (*url.URL, error) // written by a local administrator
+}
+
+// Service implements [molecule.AgentService] over a store.
+type Service struct {
+	store     Store
+	addresses Addresses
+	resolve   func(*molecule.Exec) error
+}
+
+// New returns a Service. resolve finds the program of a command and refuses
+// one that cannot be started.
+func New(store Store, addresses Addresses, resolve func(*molecule.Exec) error) *Service {
+	return &Service{store: store, addresses: addresses, resolve: resolve}
+}
+
+// CreateAgent stores in. The kind follows from what was given when it was not
+// said; an exec agent needs a local administrator.
+func (s *Service) CreateAgent(ctx context.Context, in *molecule.Agent) error {
+	if in.Kind == "" {
+		in.Kind = molecule.AgentPush
+		if in.Exec != nil {
+			in.Kind = molecule.AgentExec
+		}
+	}
+	if in.MaxConcurrent == 0 {
+		in.MaxConcurrent = 1
+	}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	fresh := molecule.Agent{
+		Name: in.Name, Kind: in.Kind, URL: in.URL, Exec: in.Exec,
+		MaxConcurrent: in.MaxConcurrent, State: molecule.AgentPending,
+	}
+	if err := s.check(ctx, &fresh); err != nil {
+		return err
+	}
+	if fresh.Kind == molecule.AgentExec {
+		fresh.State = molecule.AgentOnline // its program was just found here
+	}
+	if err := s.store.CreateAgent(ctx, &fresh); err != nil {
+		return fmt.Errorf("create agent: %w", err)
+	}
+	*in = fresh
+	return nil
+}
+
+// Agent returns one agent.
+func (s *Service) Agent(ctx context.Context, ref string) (molecule.Agent, error) {
+	return s.store.Agent(ctx, ref)
+}
+
+// Agents returns a page of agents, by name.
+func (s *Service) Agents(ctx context.Context, f molecule.AgentFilter) (molecule.Page[molecule.Agent], error) {
+	return s.store.Agents(ctx, f)
+}
+
+// UpdateAgent changes the fields that up names. A new address or command is
+// checked as at creation; the kind of an agent never changes.
+func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.AgentUpdate) (molecule.Agent, error) {
+	before, err := s.store.Agent(ctx, ref)
+	if err != nil {
+		return molecule.Agent{}, err
+	}
+	// Programs and addresses are looked at outside the transaction, which must
+	// not wait for a file system.
+	wanted := before
+	apply(&wanted, up)
+	if err := wanted.Validate(); err != nil {
+		return molecule.Agent{}, err
+	}
+	if up.URL != nil || up.Exec != nil {
+		if err := s.check(ctx, &wanted); err != nil {
+			return molecule.Agent{}, err
+		}
+	} else if err := s.allowed(ctx, before); err != nil {
+		return molecule.Agent{}, err
+	}
+	return s.store.UpdateAgent(ctx, before.ID, func(a *molecule.Agent) error {
+		apply(a, up)
+		if up.URL != nil {
+			a.URLOwner = wanted.URLOwner
+			a.State, a.SilentStreak = molecule.AgentPending, 0 // nothing is known of the new address
+		}
+		if up.Exec != nil {
+			a.Exec = wanted.Exec
+		}
+		return a.Validate()
+	})
+}
+
+// RemoveAgent removes an agent that no schedule names.
+func (s *Service) RemoveAgent(ctx context.Context, ref string) error {
+	a, err := s.store.Agent(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if err := s.allowed(ctx, a); err != nil {
+		return err
+	}
+	return s.store.RemoveAgent(ctx, a.ID)
+}
+
+// apply sets the fields that up names.
+func apply(a *molecule.Agent, up molecule.AgentUpdate) {
+	if up.Name != nil {
+		a.Name = *up.Name
+	}
+	if up.URL != nil {
+		a.URL = *up.URL
+	}
+	if up.Exec != nil {
+		a.Exec = up.Exec
+	}
+	if up.MaxConcurrent != nil {
+		a.MaxConcurrent = *up.MaxConcurrent
+	}
+}
+
+// check looks at the address or the program of a, as the principal may name
+// one, and fills in what follows from it.
+func (s *Service) check(ctx context.Context, a *molecule.Agent) error {
+	p := molecule.PrincipalFrom(ctx)
+	if err := s.allowed(ctx, *a); err != nil {
+		return err
+	}
+	if a.Kind == molecule.AgentExec {
+		if err := s.resolve(a.Exec); err != nil {
+			return fmt.Errorf("resolve command: %w", err)
+		}
+		return nil
+	}
+	// Only who is proven by the kernel may point at loopback: a remote token
+	// would otherwise reach every port of this machine.
+	judge, owner := s.addresses.CheckURL, molecule.URLOwnerAgent
+	if p.LocalAdmin() {
+		judge, owner = s.addresses.CheckOperatorURL, molecule.URLOwnerOperator
+	}
+	if _, err := judge(a.URL); err != nil {
+		return err
+	}
+	a.URLOwner = owner
+	return nil
+}
+
+// allowed refuses a principal that may not touch an agent of this kind.
+func (s *Service) allowed(ctx context.Context, a molecule.Agent) error {
+	p := molecule.PrincipalFrom(ctx)
+	if p.LocalAdmin() {
+		return nil
+	}
+	if a.Kind == molecule.AgentExec {
+		return forbidden("exec agents are created and changed only by an administrator on the unix socket", p)
+	}
+	if a.URLOwner == molecule.URLOwnerOperator {
+		return forbidden("the URL of this agent belongs to an administrator on the unix socket", p)
+	}
+	return nil
+}
+
+// forbidden says no, and to whom.
+func forbidden(why string, p molecule.Principal) error {
+	who := strings.TrimSpace(p.Name)
+	if who == "" {
+		who = "nobody"
+	}
+	return molecule.Errorf(molecule.Forbidden, "%s; you are %s", why, who).
+		WithHint("run the command on the daemon's machine as root or as the daemon's user")
+}
