@@ -1,0 +1,70 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+func (s *Server) agentList(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r, "kind", "state", "limit", "cursor")
+	f := molecule.AgentFilter{
+		Kind: molecule.AgentKind(q.text("kind")), State: molecule.AgentState(q.text("state")),
+		Limit: q.limit(), Cursor: q.text("cursor"),
+	}
+	if q.err != nil {
+		return q.err
+	}
+	page, err := s.Agents.Agents(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	return encodePage(w, page)
+}
+
+func (s *Server) createAgent(w http.ResponseWriter, r *http.Request) error {
+	in, err := decode[molecule.Agent](r)
+	if err != nil {
+		return err
+	}
+	if err := s.Agents.CreateAgent(r.Context(), &in); err != nil {
+		return err
+	}
+	return encode(w, http.StatusCreated, in)
+}
+
+func (s *Server) agent(w http.ResponseWriter, r *http.Request) error {
+	a, err := s.Agents.Agent(r.Context(), r.PathValue("ref"))
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, a)
+}
+
+func (s *Server) updateAgent(w http.ResponseWriter, r *http.Request) error {
+	up, err := decode[molecule.AgentUpdate](r)
+	if err != nil {
+		return err
+	}
+	a, err := s.Agents.UpdateAgent(r.Context(), r.PathValue("ref"), up)
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, a)
+}
+
+func (s *Server) removeAgent(w http.ResponseWriter, r *http.Request) error {
+	if err := s.Agents.RemoveAgent(r.Context(), r.PathValue("ref")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// encodePage writes a page; an empty one has an empty list, never null.
+func encodePage[T any](w http.ResponseWriter, page molecule.Page[T]) error {
+	if page.Items == nil {
+		page.Items = []T{}
+	}
+	return encode(w, http.StatusOK, page)
+}

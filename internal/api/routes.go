@@ -1,0 +1,78 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/wire"
+)
+
+// policy says who may use a route. It has no usable zero value: a route is
+// either open or needs a scope.
+type policy struct {
+	open  bool
+	scope molecule.Scope
+}
+
+// open lets everyone in, also without a principal.
+func open() policy { return policy{open: true} }
+
+// needs lets in a principal that has the scope.
+func needs(s molecule.Scope) policy { return policy{scope: s} }
+
+// handler answers one request or returns why it could not.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+// route is one row of the table. The rows are written without field names, so
+// that one without a policy does not compile.
+type route struct {
+	method string
+	path   string
+	policy policy
+	handle handler
+}
+
+// routes returns the table of everything the daemon answers.
+func (s *Server) routes() []route {
+	const (
+		live      = molecule.ScopeLivenessRead
+		agents    = molecule.ScopeAgentsRead
+		agentsW   = molecule.ScopeAgentsWrite
+		schedules = molecule.ScopeSchedulesRead
+		schedW    = molecule.ScopeSchedulesWrite
+	)
+	return []route{
+		{"GET", wire.PathHealth, open(), s.health},
+		{"GET", wire.PathReady, open(), s.ready},
+		{"GET", wire.PathMetrics, open(), s.metrics},
+
+		{"GET", wire.PathAdminLiveness, needs(live), s.liveness},
+		{"GET", wire.PathSchedulerHealth, needs(live), s.schedulerHealth},
+		{"GET", wire.PathLiveness, needs(live), s.liveness},
+		{"GET", wire.PathSubsystems + "/{name}/dump", needs(live), s.dump},
+		{"GET", wire.PathStatus, needs(live), s.status},
+
+		{"GET", wire.PathAgents, needs(agents), s.agentList},
+		{"POST", wire.PathAgents, needs(agentsW), s.createAgent},
+		{"GET", wire.PathAgents + "/{ref}", needs(agents), s.agent},
+		{"PATCH", wire.PathAgents + "/{ref}", needs(agentsW), s.updateAgent},
+		{"DELETE", wire.PathAgents + "/{ref}", needs(agentsW), s.removeAgent},
+
+		{"GET", wire.PathSchedules, needs(schedules), s.scheduleList},
+		{"POST", wire.PathSchedules, needs(schedW), s.createSchedule},
+		{"GET", wire.PathSchedules + "/{ref}", needs(schedules), s.schedule},
+		{"PATCH", wire.PathSchedules + "/{ref}", needs(schedW), s.updateSchedule},
+		{"DELETE", wire.PathSchedules + "/{ref}", needs(schedW), s.removeSchedule},
+		{"POST", wire.PathSchedules + "/{ref}/pause", needs(schedW), s.pauseSchedule},
+		{"POST", wire.PathSchedules + "/{ref}/resume", needs(schedW), s.resumeSchedule},
+		{"POST", wire.PathSchedules + "/{ref}/runs", needs(schedW), s.triggerSchedule},
+		{"GET", wire.PathSchedules + "/{ref}/next", needs(schedules), s.nextSlots},
+
+		{"GET", wire.PathRuns, needs(schedules), s.runList},
+		{"POST", wire.PathRuns, needs(schedW), s.startRun},
+		{"GET", wire.PathRuns + "/{ref}", needs(schedules), s.run},
+
+		{"GET", wire.PathEvents, needs(schedules), s.events},
+		{"GET", wire.PathEvents + "/last", needs(schedules), s.lastEvent},
+	}
+}
