@@ -1,0 +1,50 @@
+# Every target works on a machine that has Go, make and git.
+GO      ?= go
+BIN     := bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/molecule-ai/molecli/internal/molecule.version=$(VERSION)
+BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
+E2E     := internal/e2e/peers
+
+.PHONY: all build demo test crash bench fuzz peers check lint vuln tidy clean
+
+all: build
+
+build: ## both binaries, into bin/
+	$(BUILD) -o $(BIN)/molecli ./cmd/molecli
+	$(BUILD) -o $(BIN)/moleculed ./cmd/moleculed
+
+demo: build ## a daemon, an agent, a schedule, a crash and its recovery, in a scratch directory
+	sh scripts/demo
+
+test: ## everything, with the race detector, in random order
+	$(GO) test -race -shuffle=on -timeout 15m ./...
+	cd $(E2E) && $(GO) test -race -shuffle=on -timeout 10m ./...
+
+crash: ## kill -9 at 200 random points under 50 fires a second
+	MOLECULE_CRASH_KILLS=200 $(GO) test -count=1 -timeout 30m -run TestCrash -v ./internal/e2e
+
+bench: build ## every figure of docs/benchmarks.md, with the command beside it
+	bash scripts/bench
+
+fuzz: ## each fuzz target for a minute
+	bash scripts/fuzz 60s
+
+peers: ## the agents nobody here wrote: needs npm, for the tests against real peers
+	cd $(E2E) && npm ci --no-audit --no-fund --silent
+	cd $(E2E) && $(GO) build -o bin/a2a github.com/a2aproject/a2a-go/v2/cmd/a2a
+
+check: ## format, vet, lint, import rules, tests
+	test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(MAKE) lint test
+
+lint: ## golangci-lint, at the version tools/go.mod names
+	cd tools && $(GO) build -o ../$(BIN)/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(BIN)/golangci-lint run ./...
+
+vuln: ## known vulnerabilities; says so when the database cannot be reached
+	sh scripts/vuln
+
+clean:
+	rm -rf $(BIN) $(E2E)/bin $(E2E)/node_modules

@@ -1,0 +1,198 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+
+	"github.com/molecule-ai/molecli/config"
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/wire"
+)
+
+// Main runs moleculed with args and returns its exit status. Results go to
+// stdout, everything else to stderr.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	cmd := newCommand(stdout, stderr)
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return wire.ExitOK
+	}
+	_, _ = fmt.Fprintf(stderr, "✗ %v\n", err) // nowhere else to say it
+	if hint := molecule.HintOf(err); hint != "" {
+		_, _ = fmt.Fprintf(stderr, "try: %s\n", hint)
+	}
+	return wire.ExitOf(molecule.CodeOf(err))
+}
+
+// usage marks a mistake in the command line.
+func usage(err error) error {
+	return molecule.Errorf(molecule.Invalid, "%v", err).WithHint("moleculed --help")
+}
+
+func newCommand(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "moleculed",
+		Short: "The daemon that wakes agents on time and proves that it is alive",
+		Long: `Moleculed fires the schedules of one organisation, delivers their prompts to
+agents and keeps a row for every slot that says what became of it. It keeps
+everything in one directory and is driven with molecli.`,
+		Args:          cobra.NoArgs,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cmd.Help()
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.AddCommand(newServeCmd(stderr), newInitCmd(stdout, stderr), newCheckConfigCmd(stdout), newVersionCmd(stdout))
+	for _, sub := range root.Commands() {
+		sub.Args = func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("unexpected argument %q", args[0]))
+			}
+			return nil
+		}
+	}
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		if meant := molecule.Nearest(args[0], []string{"serve", "init", "check-config", "version"}); meant != "" {
+			return molecule.Errorf(molecule.Invalid, "unknown command %q", args[0]).WithHint("did you mean moleculed %s?", meant)
+		}
+		return usage(fmt.Errorf("unknown command %q", args[0]))
+	}
+	return root
+}
+
+// configFlags are the settings that have a flag.
+func configFlags(cmd *cobra.Command, path *string) {
+	f := cmd.Flags()
+	f.StringVar(path, "config", os.Getenv("MOLECULE_CONFIG"), "configuration file (default /etc/moleculed/moleculed.yaml, if it exists)")
+	f.String("data-dir", "", "directory of the database")
+	f.String("org-id", "", "organisation this daemon serves")
+	f.StringArray("listen", nil, "unix://PATH or http://HOST:PORT; repeat it; replaces the defaults")
+	f.String("log-format", "", "text or json")
+	f.String("log-level", "", "debug, info, warn or error")
+}
+
+func newServeCmd(stderr io.Writer) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon until it is told to stop",
+		Long: `Serve opens the data directory, making it and its first token when it is
+empty, listens and fires schedules. SIGTERM or Ctrl-C stop it in order: no new
+runs, a while for those under way, the database last.`,
+		Example: "  moleculed serve --data-dir ./d\n  moleculed serve --config /etc/moleculed/moleculed.yaml --log-format json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig(path, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			log := newLogger(stderr, cfg.Log)
+			d, err := New(cmd.Context(), cfg, log)
+			if err != nil {
+				return err
+			}
+			return d.Run(cmd.Context())
+		},
+	}
+	configFlags(cmd, &path)
+	return cmd
+}
+
+func newInitCmd(stdout, stderr io.Writer) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make a data directory, its first token and a commented configuration",
+		Long: `Init makes what the first serve would make, and a moleculed.yaml beside it
+with every setting and its default. What is there already is left as it is.`,
+		Example: "  moleculed init --data-dir ./d\n  moleculed init",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig(path, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			made, err := Init(cmd.Context(), cfg, newLogger(stderr, cfg.Log))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(stdout, "data directory  %s\nconfiguration   %s\nadmin token     %s\n\nnext:\n  moleculed serve --config %s\n  molecli liveness --wait 10s\n",
+				made.Dir, made.Config, made.Token, made.Config)
+			return err
+		},
+	}
+	configFlags(cmd, &path)
+	return cmd
+}
+
+func newCheckConfigCmd(stdout io.Writer) *cobra.Command {
+	var path string
+	var show bool
+	cmd := &cobra.Command{
+		Use:   "check-config",
+		Short: "Say whether the configuration is right, and where it is not",
+		Long: `Check-config reads the file, the MOLECULE_* variables and the flags as serve
+would. --show prints the settings that result.`,
+		Example: "  moleculed check-config --config ./moleculed.yaml\n  moleculed check-config --show",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := LoadConfig(path, cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if _, err := addresses(cfg.Listen); err != nil {
+				return err
+			}
+			if !show {
+				_, err = fmt.Fprintln(stdout, "✓ the configuration is valid")
+				return err
+			}
+			text, err := yaml.Marshal(cfg)
+			if err != nil {
+				return fmt.Errorf("print the configuration: %w", err)
+			}
+			_, err = stdout.Write(text)
+			return err
+		},
+	}
+	configFlags(cmd, &path)
+	cmd.Flags().BoolVar(&show, "show", false, "print every setting as it results")
+	return cmd
+}
+
+func newVersionCmd(stdout io.Writer) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Long: "Version prints what this build calls itself.",
+		Example: "  moleculed version",
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(stdout, "moleculed", molecule.Version())
+			return err
+		},
+	}
+}
+
+// writeConfig writes the commented default configuration into dir, unless it
+// is there, with data_dir set to dir.
+func writeConfig(dir string) (string, error) {
+	path := filepath.Join(dir, "moleculed.yaml")
+	if _, err := os.Lstat(path); err == nil {
+		return path, nil
+	}
+	text := replaceLine(config.Moleculed, "data_dir: null", fmt.Sprintf("data_dir: %q", dir))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return "", molecule.Errorf(molecule.Forbidden, "cannot write %s: %v", path, err)
+	}
+	return path, nil
+}

@@ -1,0 +1,297 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// Config is every setting of the daemon. config/moleculed.yaml describes each.
+type Config struct {
+	OrgID    *string        `yaml:"org_id"`
+	DataDir  *string        `yaml:"data_dir"`
+	Listen   []string       `yaml:"listen"`
+	Auth     AuthConfig     `yaml:"auth"`
+	Network  NetworkConfig  `yaml:"network"`
+	Tenant   TenantConfig   `yaml:"tenant"`
+	Dispatch DispatchConfig `yaml:"dispatch"`
+	Log      LogConfig      `yaml:"log"`
+}
+
+// AuthConfig says who administers.
+type AuthConfig struct {
+	Operators []string `yaml:"operators"`
+}
+
+// NetworkConfig says what may be dialled and how we are reached.
+type NetworkConfig struct {
+	LocalAgents    string   `yaml:"local_agents"`
+	Resolver       string   `yaml:"resolver"`
+	AllowPrefixes  []string `yaml:"allow_prefixes"`
+	BehindTLSProxy bool     `yaml:"behind_tls_proxy"`
+}
+
+// TenantConfig says which proof of the organisation counts.
+type TenantConfig struct {
+	TrustFlyReplay string `yaml:"trust_fly_replay"`
+}
+
+// DispatchConfig bounds the delivery of runs.
+type DispatchConfig struct {
+	MaxInProgress  int           `yaml:"max_in_progress"`
+	Drain          time.Duration `yaml:"drain"`
+	PhantomReplies []string      `yaml:"phantom_replies"`
+}
+
+// LogConfig says what is logged and how.
+type LogConfig struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// DefaultConfig returns the settings of an absent file.
+func DefaultConfig() Config {
+	return Config{
+		Listen:   []string{},
+		Auth:     AuthConfig{Operators: []string{}},
+		Network:  NetworkConfig{LocalAgents: "auto", Resolver: "system", AllowPrefixes: []string{}},
+		Tenant:   TenantConfig{TrustFlyReplay: "auto"},
+		Dispatch: DispatchConfig{MaxInProgress: 64, Drain: 20 * time.Second, PhantomReplies: []string{"(no response generated)"}},
+		Log:      LogConfig{Level: "info", Format: "text"},
+	}
+}
+
+// systemConfig is read when nobody names a file and it exists.
+const systemConfig = "/etc/moleculed/moleculed.yaml"
+
+// LoadConfig reads the file, the MOLECULE_* variables and the flags that were
+// given, each over the one before, and checks the result. An empty path means
+// the system's file, which may be absent. Errors are Invalid and name the
+// place: file:line:col, the variable or the flag.
+func LoadConfig(path string, flags *pflag.FlagSet) (Config, error) {
+	cfg := DefaultConfig()
+	if err := readFile(path, &cfg); err != nil {
+		return cfg, err
+	}
+	if err := override(&cfg, flags); err != nil {
+		return cfg, err
+	}
+	return cfg, cfg.validate()
+}
+
+// readFile decodes the file over the defaults.
+func readFile(path string, cfg *Config) error {
+	named := path != ""
+	if !named {
+		path = systemConfig
+	}
+	text, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !named:
+		return nil
+	case err != nil:
+		return molecule.Errorf(molecule.Invalid, "the configuration cannot be read: %v", err).
+			WithHint("name another file with --config, or write one with: moleculed init")
+	}
+	err = yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(cfg)
+	if err != nil && !errors.Is(err, io.EOF) { // a file of comments only has no document
+		return syntaxError(path, err)
+	}
+	return nil
+}
+
+// position is how the YAML library begins a message: [line:col].
+var position = regexp.MustCompile(`^\[(\d+):(\d+)\] `)
+
+// syntaxError turns the library's message into file:line:col and a caret.
+func syntaxError(path string, err error) error {
+	text := strings.TrimRight(yaml.FormatError(err, false, true), "\n")
+	if m := position.FindStringSubmatch(text); m != nil {
+		text = fmt.Sprintf("%s:%s:%s: %s", path, m[1], m[2], text[len(m[0]):])
+	} else {
+		text = path + ": " + text
+	}
+	e := molecule.Errorf(molecule.Invalid, "%s", text)
+	if name, ok := unknownField(text); ok {
+		if meant := molecule.Nearest(name, settingNames()); meant != "" {
+			return e.WithHint("did you mean %s? every setting is in: moleculed check-config --show", meant)
+		}
+	}
+	return e.WithHint("every setting is in: moleculed check-config --show")
+}
+
+var unknownFieldShape = regexp.MustCompile(`unknown field "([^"]+)"`)
+
+func unknownField(text string) (string, bool) {
+	m := unknownFieldShape.FindStringSubmatch(text)
+	if m == nil {
+		return "", false
+	}
+	return m[1], true
+}
+
+// setting ties the path of a setting to its field.
+type setting struct {
+	path string
+	set  func(c *Config, v *viper.Viper, path string)
+}
+
+func text(field func(*Config) *string) func(*Config, *viper.Viper, string) {
+	return func(c *Config, v *viper.Viper, path string) { *field(c) = v.GetString(path) }
+}
+
+func optional(field func(*Config) **string) func(*Config, *viper.Viper, string) {
+	return func(c *Config, v *viper.Viper, path string) { s := v.GetString(path); *field(c) = &s }
+}
+
+// list reads what a flag repeats and a variable separates by commas.
+func list(field func(*Config) *[]string) func(*Config, *viper.Viper, string) {
+	return func(c *Config, v *viper.Viper, path string) {
+		var all []string
+		for _, item := range v.GetStringSlice(path) {
+			all = append(all, strings.FieldsFunc(item, func(r rune) bool { return r == ',' || r == ' ' })...)
+		}
+		*field(c) = all
+	}
+}
+
+// settings is the one list of what a variable or a flag may override.
+func settings() []setting {
+	return []setting{
+		{"org_id", optional(func(c *Config) **string { return &c.OrgID })},
+		{"data_dir", optional(func(c *Config) **string { return &c.DataDir })},
+		{"listen", list(func(c *Config) *[]string { return &c.Listen })},
+		{"auth.operators", list(func(c *Config) *[]string { return &c.Auth.Operators })},
+		{"network.local_agents", text(func(c *Config) *string { return &c.Network.LocalAgents })},
+		{"network.resolver", text(func(c *Config) *string { return &c.Network.Resolver })},
+		{"network.allow_prefixes", list(func(c *Config) *[]string { return &c.Network.AllowPrefixes })},
+		{"network.behind_tls_proxy", func(c *Config, v *viper.Viper, p string) { c.Network.BehindTLSProxy = v.GetBool(p) }},
+		{"tenant.trust_fly_replay", text(func(c *Config) *string { return &c.Tenant.TrustFlyReplay })},
+		{"dispatch.max_in_progress", func(c *Config, v *viper.Viper, p string) { c.Dispatch.MaxInProgress = v.GetInt(p) }},
+		{"dispatch.drain", func(c *Config, v *viper.Viper, p string) { c.Dispatch.Drain = v.GetDuration(p) }},
+		{"log.level", text(func(c *Config) *string { return &c.Log.Level })},
+		{"log.format", text(func(c *Config) *string { return &c.Log.Format })},
+	}
+}
+
+// settingNames returns every key that may stand in the file.
+func settingNames() []string {
+	names := []string{"auth", "network", "tenant", "dispatch", "log", "phantom_replies"}
+	for _, s := range settings() {
+		names = append(names, s.path[strings.LastIndex(s.path, ".")+1:])
+	}
+	return names
+}
+
+// override sets what a variable or a flag gives. Given but blank is an error:
+// a variable that failed to expand must not open the daemon to everyone.
+func override(cfg *Config, flags *pflag.FlagSet) error {
+	v := viper.New()
+	v.AllowEmptyEnv(true)
+	for _, s := range settings() {
+		env := "MOLECULE_" + strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))
+		source := "variable " + env
+		_, given := os.LookupEnv(env)
+		if err := v.BindEnv(s.path, env); err != nil {
+			return fmt.Errorf("bind %s: %w", env, err)
+		}
+		if flags != nil {
+			name := strings.ReplaceAll(s.path[strings.LastIndex(s.path, ".")+1:], "_", "-")
+			if strings.HasPrefix(s.path, "log.") {
+				name = "log-" + name
+			}
+			if f := flags.Lookup(name); f != nil && f.Changed {
+				given, source = true, "flag --"+name
+				if err := v.BindPFlag(s.path, f); err != nil {
+					return fmt.Errorf("bind %s: %w", name, err)
+				}
+			}
+		}
+		if !given {
+			continue
+		}
+		if blank(v, s.path) {
+			return molecule.Errorf(molecule.Invalid, "%s is given but blank", source).WithHint("leave it out, or give it a value")
+		}
+		s.set(cfg, v, s.path)
+	}
+	return nil
+}
+
+func blank(v *viper.Viper, path string) bool {
+	return strings.TrimSpace(strings.Join(v.GetStringSlice(path), "")) == "" && strings.TrimSpace(v.GetString(path)) == ""
+}
+
+// validate checks each value by itself; what depends on the machine is checked
+// where it is used.
+func (c *Config) validate() error {
+	if c.OrgID != nil {
+		if err := molecule.ValidateOrgID(*c.OrgID); err != nil {
+			return err
+		}
+	}
+	choices := []struct {
+		path, value string
+		allowed     []string
+	}{
+		{"network.local_agents", c.Network.LocalAgents, []string{"auto", "on", "off"}},
+		{"tenant.trust_fly_replay", c.Tenant.TrustFlyReplay, []string{"auto", "on", "off"}},
+		{"log.level", c.Log.Level, []string{"debug", "info", "warn", "error"}},
+		{"log.format", c.Log.Format, []string{"text", "json"}},
+	}
+	for _, ch := range choices {
+		if !slices.Contains(ch.allowed, ch.value) {
+			return molecule.Errorf(molecule.Invalid, "%s is %q, it must be one of %s", ch.path, ch.value, strings.Join(ch.allowed, ", "))
+		}
+	}
+	if n := c.Dispatch.MaxInProgress; n < 1 || n > 10_000 {
+		return molecule.Errorf(molecule.Invalid, "dispatch.max_in_progress is %d, it must be between 1 and 10000", n)
+	}
+	if d := c.Dispatch.Drain; d < 0 || d > 10*time.Minute {
+		return molecule.Errorf(molecule.Invalid, "dispatch.drain is %s, it must be between 0s and 10m", d)
+	}
+	return nil
+}
+
+// Org returns the organisation id, "" when there is none.
+func (c *Config) Org() string {
+	if c.OrgID == nil {
+		return ""
+	}
+	return *c.OrgID
+}
+
+// Dir returns the data directory as an absolute path.
+func (c *Config) Dir() (string, error) {
+	if c.DataDir != nil {
+		return filepath.Abs(*c.DataDir)
+	}
+	if dir := os.Getenv("STATE_DIRECTORY"); dir != "" {
+		return dir, nil
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/moleculed", nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" {
+		return filepath.Join(dir, "moleculed"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", molecule.Errorf(molecule.Invalid, "no data directory: %v", err).WithHint("name one with --data-dir")
+	}
+	return filepath.Join(home, ".local", "share", "moleculed"), nil
+}

@@ -1,0 +1,298 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/molecule-ai/molecli/internal/a2a"
+	"github.com/molecule-ai/molecli/internal/api"
+	"github.com/molecule-ai/molecli/internal/auth"
+	"github.com/molecule-ai/molecli/internal/dispatch"
+	"github.com/molecule-ai/molecli/internal/execagent"
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/netguard"
+	"github.com/molecule-ai/molecli/internal/registry"
+	"github.com/molecule-ai/molecli/internal/relay"
+	"github.com/molecule-ai/molecli/internal/scheduler"
+	"github.com/molecule-ai/molecli/internal/sqlite"
+	"github.com/molecule-ai/molecli/internal/supervised"
+	"github.com/molecule-ai/molecli/internal/tenant"
+)
+
+// hangUp is how long open requests may go on once the daemon stops.
+const hangUp = 2 * time.Second
+
+// Daemon is one running moleculed.
+type Daemon struct {
+	cfg        Config
+	dir        string
+	log        *slog.Logger
+	store      *sqlite.DB
+	supervisor *supervised.Supervisor
+	relay      *relay.Relay
+	books      *bookkeeper
+	dispatcher *dispatch.Dispatcher
+	scheduler  *scheduler.Scheduler
+	guard      *netguard.Guard
+	tokens     *auth.Tokens
+	listeners  []net.Listener
+	handler    http.Handler
+}
+
+// New opens the store, binds the listeners and puts everything together; it
+// starts nothing. Errors say which directory, address or setting is at fault.
+// On an error nothing stays open.
+func New(ctx context.Context, cfg Config, log *slog.Logger) (*Daemon, error) {
+	syscall.Umask(0o077)
+	dir, err := cfg.Dir()
+	if err != nil {
+		return nil, err
+	}
+	at, err := addresses(cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{cfg: cfg, dir: dir, log: log}
+	if d.store, err = sqlite.Open(ctx, dir, sqlite.Options{Log: log.With("subsystem", "store-writer")}); err != nil {
+		return nil, err
+	}
+	if err := d.assemble(ctx, at); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// assemble makes everything behind the store.
+func (d *Daemon) assemble(ctx context.Context, at []address) error {
+	if err := d.dialling(at); err != nil {
+		return err
+	}
+	d.supervisor = supervised.New(supervised.Options{Log: d.log})
+	d.relay = relay.New(d.store, d.log.With("subsystem", "event-relay"))
+	tokens, err := auth.LoadTokens(ctx, d.store)
+	if err != nil {
+		return err
+	}
+	d.tokens = tokens
+	d.books = &bookkeeper{store: d.store, transitions: d.supervisor.Recorder(), used: tokens.Used}
+	live := &liveness{supervisor: d.supervisor, books: d.books}
+	services, metrics := d.running(live)
+	if err := d.supervise(); err != nil {
+		return err
+	}
+	if d.listeners, err = bind(at, d.cfg.Network.BehindTLSProxy); err != nil {
+		return err
+	}
+	d.guard.SetBound(ports(d.listeners))
+	d.handler, err = d.face(live, services, metrics)
+	return err
+}
+
+// dialling makes the guard of everything that is dialled.
+func (d *Daemon) dialling(at []address) error {
+	local, err := localAgents(d.cfg, at)
+	if err != nil {
+		return err
+	}
+	opts := netguard.Options{Local: local, InstanceID: uuid.NewString(), MaxConnects: d.cfg.Dispatch.MaxInProgress}
+	if d.cfg.Network.Resolver != "system" {
+		opts.Resolver = d.cfg.Network.Resolver
+	}
+	for _, p := range d.cfg.Network.AllowPrefixes {
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			return molecule.Errorf(molecule.Invalid, "network.allow_prefixes: %q is not an address range", p).WithHint("write it as 100.64.0.0/10")
+		}
+		opts.AllowPrefixes = append(opts.AllowPrefixes, prefix)
+	}
+	d.guard, err = netguard.New(opts)
+	return err
+}
+
+// localAgents decides whether agents may be on this machine.
+func localAgents(cfg Config, at []address) (bool, error) {
+	public := false
+	for _, a := range at {
+		public = public || !a.loopback()
+	}
+	tenants := cfg.Org() != ""
+	switch cfg.Network.LocalAgents {
+	case "on":
+		if public || tenants {
+			return false, molecule.Errorf(molecule.Invalid, "network.local_agents is on together with an organisation id or a public listener").
+				WithHint("agents on this machine would be reachable for everyone: use auto or off")
+		}
+		return true, nil
+	case "off":
+		return false, nil
+	}
+	return !public && !tenants, nil
+}
+
+// services are what the API serves.
+type services struct {
+	agents    *registry.Service
+	schedules *scheduler.Service
+}
+
+// running makes what delivers and schedules.
+func (d *Daemon) running(live *liveness) (services, *metrics) {
+	m := newMetrics(live, func() (int, int) { return d.dispatcher.Load() })
+	d.dispatcher = dispatch.New(dispatch.Options{
+		Store: d.store,
+		Couriers: map[molecule.AgentKind]dispatch.Courier{
+			molecule.AgentPush: a2a.New(a2a.Options{Guard: d.guard}),
+			molecule.AgentExec: execagent.New(execagent.Options{
+				Log: d.log, MaxChildren: d.cfg.Dispatch.MaxInProgress,
+			}),
+		},
+		Rules:    dispatch.Rules{PhantomReplies: d.cfg.Dispatch.PhantomReplies},
+		Drain:    d.cfg.Dispatch.Drain,
+		Finished: m.finished,
+		Log:      d.log.With("subsystem", "dispatcher"),
+	})
+	service := scheduler.NewService(scheduler.ServiceOptions{
+		Store: d.store, Events: d.relay, Dispatcher: d.dispatcher, OrgID: d.cfg.Org(),
+	})
+	d.scheduler = scheduler.New(scheduler.Options{
+		Store: d.store, Dispatcher: d.dispatcher, Service: service, OrgID: d.cfg.Org(),
+		Log: d.log.With("subsystem", "scheduler"),
+	})
+	return services{agents: registry.New(d.store, d.guard, execagent.Resolve), schedules: service}, m
+}
+
+// face makes the handler of every listener.
+func (d *Daemon) face(live *liveness, s services, m *metrics) (http.Handler, error) {
+	trust, err := tenant.Trust(d.cfg.Tenant.TrustFlyReplay, os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	authn, err := auth.New(auth.Options{Tokens: d.tokens, Operators: d.cfg.Auth.Operators})
+	if err != nil {
+		return nil, err
+	}
+	guard := tenant.New(tenant.Options{OrgID: d.cfg.Org(), TrustFlyReplay: trust, TokenProof: authn.HasLiveToken})
+	if d.cfg.Org() == "" {
+		d.log.Info("tenant guard is off: no organisation is configured")
+	}
+	var listen []string
+	for _, l := range d.listeners {
+		listen = append(listen, urlOf(l.Addr()))
+	}
+	handler := api.New(api.Deps{
+		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay,
+		Liveness: live, Status: describe(d.cfg, d.dir, molecule.Version(), listen, d.store.SchemaVersion()),
+		Ready: live.waiting, Metrics: m.handler(), Observe: m.request,
+		Auth: authn, Guard: guard.Guard, NotFound: tenant.NotFound,
+		Log: d.log.With("subsystem", "api"),
+	})
+	return netguard.RefuseLoops(d.guard.InstanceID(), handler), nil
+}
+
+// urlOf writes a bound address as --listen and --endpoint do.
+func urlOf(a net.Addr) string {
+	if a.Network() == "unix" {
+		return "unix://" + a.String()
+	}
+	return "http://" + a.String()
+}
+
+// Addr returns the bound address of the first listener of a network, "unix" or
+// "tcp"; "" when there is none.
+func (d *Daemon) Addr(network string) string {
+	for _, l := range d.listeners {
+		if l.Addr().Network() == network {
+			return urlOf(l.Addr())
+		}
+	}
+	return ""
+}
+
+// Run serves until ctx ends or a critical subsystem cannot be healed, which is
+// the error. It returns when everything has stopped, in this order: requests,
+// scheduler, dispatcher with the runs under way, the rest of the table from
+// the bottom up, and the database last.
+func (d *Daemon) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var parts sync.WaitGroup
+	parts.Go(func() { stop(d.supervisor.Run(ctx)) })
+
+	err := firstToken(ctx, d.store, d.dir, d.log)
+	if err == nil {
+		err = d.tokens.Reload(ctx, d.store)
+	}
+	if err == nil {
+		d.log.Info("serving", "version", molecule.Version(), "data_dir", d.dir, "listen", d.listening())
+		err = d.serve(ctx, stop)
+	}
+	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+		err = cause
+	}
+	stop(err)
+	parts.Wait()
+	return errors.Join(err, d.close())
+}
+
+func (d *Daemon) listening() []string {
+	var all []string
+	for _, l := range d.listeners {
+		all = append(all, urlOf(l.Addr()))
+	}
+	return all
+}
+
+// serve answers on every listener until ctx ends.
+func (d *Daemon) serve(ctx context.Context, stop context.CancelCauseFunc) error {
+	// Streams end when requests ends; other requests may finish first.
+	requests, hang := context.WithCancel(context.WithoutCancel(ctx))
+	defer hang()
+	server := &http.Server{
+		Handler:     d.handler,
+		ConnContext: auth.ConnContext,
+		BaseContext: func(net.Listener) context.Context { return requests },
+		ErrorLog:    slog.NewLogLogger(d.log.With("subsystem", "api").Handler(), slog.LevelDebug),
+	}
+	tenant.Harden(server)
+	var serving sync.WaitGroup
+	for _, l := range d.listeners {
+		serving.Go(func() {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				stop(fmt.Errorf("serve %s: %w", urlOf(l.Addr()), err))
+			}
+		})
+	}
+	<-ctx.Done()
+	d.log.Info("stopping")
+	hang()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUp)
+	defer cancel()
+	err := server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close() // whoever is still there is hung up on
+	}
+	serving.Wait()
+	return err
+}
+
+// close closes what New opened, the store last.
+func (d *Daemon) close() error {
+	var err error
+	for _, l := range d.listeners {
+		if cerr := l.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
+			err = errors.Join(err, cerr)
+		}
+	}
+	return errors.Join(err, d.store.Close())
+}

@@ -1,0 +1,118 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/auth"
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite"
+	"github.com/molecule-ai/molecli/internal/supervised"
+)
+
+// tokenFile is the file in the data directory that holds the first token.
+const tokenFile = "admin.token"
+
+// firstTokenLife is how long the first token is good for: 90 days, as every
+// operator's.
+const firstTokenLife = 90 * 24 * time.Hour
+
+// Made names what Init made or found.
+type Made struct{ Dir, Config, Token string }
+
+// Init makes the data directory, the first token and the configuration file.
+// It refuses, with Conflict, a directory that a daemon is using.
+func Init(ctx context.Context, cfg Config, log *slog.Logger) (Made, error) {
+	dir, err := cfg.Dir()
+	if err != nil {
+		return Made{}, err
+	}
+	store, err := sqlite.Open(ctx, dir, sqlite.Options{Log: log})
+	if err != nil {
+		return Made{}, err
+	}
+	made := Made{Dir: dir, Token: filepath.Join(dir, tokenFile)}
+	err = withWriter(ctx, store, func(ctx context.Context) error {
+		return firstToken(ctx, store, dir, log)
+	})
+	if cerr := store.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return Made{}, err
+	}
+	made.Config, err = writeConfig(dir)
+	return made, err
+}
+
+// withWriter runs do while the store takes writes.
+func withWriter(ctx context.Context, store *sqlite.DB, do func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	defer cancel()
+	writer.Go(func() {
+		// Its end is ours: do then fails with the store's own words.
+		_ = supervised.RunWithRecover(ctx, supervised.Spec{Name: "store-writer", Run: store.RunWriter, Every: 30 * time.Second})
+	})
+	return do(ctx)
+}
+
+// firstToken makes the administrator's token when the store has no live one,
+// and writes it to a file only its owner can read.
+func firstToken(ctx context.Context, store *sqlite.DB, dir string, log *slog.Logger) error {
+	now := time.Now().UTC()
+	tokens, err := store.Tokens(ctx)
+	if err != nil {
+		return fmt.Errorf("read tokens: %w", err)
+	}
+	for _, t := range tokens {
+		if t.Live(now) {
+			return nil
+		}
+	}
+	token, secret, err := auth.Mint("op", "admin", []molecule.Scope{molecule.ScopeAdmin}, now, now.Add(firstTokenLife))
+	if err != nil {
+		return err
+	}
+	token.CreatedBy = molecule.Daemon().Name
+	// The file first: a token in the store that nobody holds could never be used,
+	// and would keep the next start from making one.
+	path := filepath.Join(dir, tokenFile)
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return molecule.Errorf(molecule.Forbidden, "cannot replace %s: %v", path, err)
+	}
+	if err := auth.WriteTokenFile(path, secret); err != nil {
+		return err
+	}
+	if err := store.CreateToken(ctx, &token); err != nil {
+		return fmt.Errorf("store the first token: %w", err)
+	}
+	log.Info("made the first token", "file", path, "expires_at", token.ExpiresAt)
+	return nil
+}
+
+// newLogger returns the logger the configuration asks for.
+func newLogger(w io.Writer, cfg LogConfig) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		level = slog.LevelInfo // validate has refused everything else
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// replaceLine replaces the one line that reads old.
+func replaceLine(text []byte, old, line string) []byte {
+	return bytes.Replace(text, []byte("\n"+old+"\n"), []byte("\n"+line+"\n"), 1)
+}

@@ -1,0 +1,225 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+const (
+	socketName    = "moleculed.sock"
+	defaultTCP    = "http://127.0.0.1:7420"
+	socketMode    = 0o660
+	socketDirMode = 0o750
+)
+
+// address is one place to listen at.
+type address struct {
+	network string // unix or tcp
+	where   string // path or host:port
+	named   bool   // by the operator, whose directory is not ours to judge
+}
+
+// String returns the address as it is written in --listen.
+func (a address) String() string {
+	if a.network == "unix" {
+		return "unix://" + a.where
+	}
+	return "http://" + a.where
+}
+
+// loopback reports whether only this machine can reach a.
+func (a address) loopback() bool {
+	if a.network == "unix" {
+		return true
+	}
+	host, _, err := net.SplitHostPort(a.where)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// addresses returns where to listen; the defaults when nothing is configured.
+func addresses(listen []string) ([]address, error) {
+	if len(listen) == 0 {
+		dir, err := runtimeDir()
+		if err != nil {
+			return nil, err
+		}
+		return []address{
+			{network: "unix", where: filepath.Join(dir, socketName)},
+			{network: "tcp", where: strings.TrimPrefix(defaultTCP, "http://")},
+		}, nil
+	}
+	var all []address
+	for _, raw := range listen {
+		a, err := parseAddress(raw)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+// parseAddress reads unix://PATH or http://HOST:PORT.
+func parseAddress(raw string) (address, error) {
+	bad := molecule.Errorf(molecule.Invalid, "listen address %q is not valid", raw).
+		WithHint("write unix:///path/to.sock or http://HOST:PORT")
+	if path, ok := strings.CutPrefix(raw, "unix://"); ok {
+		if !filepath.IsAbs(path) {
+			return address{}, bad
+		}
+		return address{network: "unix", where: path, named: true}, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" || u.User != nil || u.RawQuery != "" {
+		return address{}, bad
+	}
+	return address{network: "tcp", where: u.Host, named: true}, nil
+}
+
+// runtimeDir is where the socket goes when nobody says.
+func runtimeDir() (string, error) {
+	if dir := os.Getenv("RUNTIME_DIRECTORY"); dir != "" {
+		return dir, nil
+	}
+	if os.Geteuid() == 0 {
+		return "/run/moleculed", nil
+	}
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return filepath.Join(dir, "moleculed"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", molecule.Errorf(molecule.Invalid, "no directory for the socket: %v", err).WithHint("name one with --listen unix://PATH")
+	}
+	return filepath.Join(home, ".molecule"), nil
+}
+
+// bind opens the listeners. Call it with the lock of the data directory held:
+// then a socket file that nobody listens on is a leftover and is replaced.
+func bind(all []address, behindTLSProxy bool) ([]net.Listener, error) {
+	var open []net.Listener
+	for _, a := range all {
+		l, err := a.listen(behindTLSProxy)
+		if err != nil {
+			for _, l := range open {
+				err = errors.Join(err, l.Close())
+			}
+			return nil, err
+		}
+		open = append(open, l)
+	}
+	return open, nil
+}
+
+func (a address) listen(behindTLSProxy bool) (net.Listener, error) {
+	if a.network == "unix" {
+		return a.listenUnix()
+	}
+	if !a.loopback() && !behindTLSProxy {
+		return nil, molecule.Errorf(molecule.Invalid, "%s is reachable from other machines without TLS", a).
+			WithHint("put a proxy that speaks TLS in front and set network.behind_tls_proxy: true, or listen on 127.0.0.1")
+	}
+	l, err := net.Listen("tcp", a.where)
+	if err != nil {
+		return nil, a.cannot(err)
+	}
+	return l, nil
+}
+
+func (a address) listenUnix() (net.Listener, error) {
+	if !a.named {
+		if err := os.MkdirAll(filepath.Dir(a.where), socketDirMode); err != nil {
+			return nil, a.cannot(err)
+		}
+	}
+	if err := removeLeftover(a.where); err != nil {
+		return nil, a.cannot(err)
+	}
+	l, err := net.Listen("unix", a.where)
+	if err != nil {
+		return nil, a.cannot(err)
+	}
+	// Closed to all but us from bind to chmod by the process's umask.
+	if err := os.Chmod(a.where, socketMode); err != nil {
+		return nil, errors.Join(a.cannot(err), l.Close())
+	}
+	return l, nil
+}
+
+// removeLeftover removes a socket file that refuses connections. Anything else
+// stays, and listening says what is wrong.
+func removeLeftover(path string) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return fmt.Errorf("%s is there and is not a socket", path)
+	}
+	alive, err := answers(path)
+	if err != nil || alive {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// answers reports whether somebody listens on a socket file. It is a bare
+// connect(2): nothing is ever sent.
+func answers(path string) (bool, error) {
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false, fmt.Errorf("socket: %w", err)
+	}
+	err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: path})
+	if cerr := syscall.Close(fd); cerr != nil {
+		return false, fmt.Errorf("close: %w", cerr)
+	}
+	return !errors.Is(err, syscall.ECONNREFUSED), nil
+}
+
+// cannot says why a could not be listened at, and what to do.
+func (a address) cannot(err error) error {
+	e := molecule.Errorf(molecule.Conflict, "cannot listen at %s", a).WithCause(err)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return molecule.Errorf(molecule.Conflict, "cannot listen at %s: somebody else does", a).
+			WithHint("is another moleculed running? try molecli status, or choose other addresses with --listen")
+	case errors.Is(err, fs.ErrPermission):
+		return molecule.Errorf(molecule.Forbidden, "cannot listen at %s: permission denied", a).
+			WithHint("choose a place you may write with --listen")
+	}
+	e.Message += ": " + err.Error()
+	e.Err = nil
+	return e.WithHint("choose another address with --listen")
+}
+
+// ports returns the TCP ports that are bound.
+func ports(ls []net.Listener) []uint16 {
+	var all []uint16
+	for _, l := range ls {
+		if a, ok := l.Addr().(*net.TCPAddr); ok {
+			all = append(all, uint16(a.Port)) // a port fits
+		}
+	}
+	return all
+}

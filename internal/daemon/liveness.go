@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/supervised"
+)
+
+// liveness implements [molecule.LivenessService] and asks nobody: subsystems
+// come from the supervisor's memory, counts from the bookkeeper's last turn.
+type liveness struct {
+	supervisor *supervised.Supervisor
+	books      *bookkeeper
+}
+
+// Liveness returns the state of everything that is watched.
+func (l *liveness) Liveness(context.Context) (molecule.Liveness, error) {
+	healthy, _ := l.supervisor.IsHealthy()
+	out := molecule.Liveness{Healthy: healthy, Subsystems: make(map[string]molecule.Subsystem)}
+	for _, s := range l.supervisor.Snapshot() {
+		out.Subsystems[s.Name] = s.Subsystem
+	}
+	if c := l.books.latest.Load(); c != nil {
+		out.Agents, out.Schedules, out.AsOf = c.agents, c.schedules, c.asOf
+	}
+	return out, nil
+}
+
+// SubsystemDump returns the stacks of one subsystem's goroutines.
+func (l *liveness) SubsystemDump(_ context.Context, name string) (string, error) {
+	return l.supervisor.Dump(name)
+}
+
+// waiting names the critical subsystems that keep the daemon from being ready.
+func (l *liveness) waiting() []string {
+	ok, states := l.supervisor.IsHealthy()
+	if ok {
+		return nil
+	}
+	var names []string
+	for _, s := range states {
+		if s.State != molecule.SubsystemHealthy && !(s.State == molecule.SubsystemStarting && s.WithinGrace) {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// about implements [molecule.StatusService].
+type about struct{ status molecule.Status }
+
+// Status returns what does not change while the daemon runs, and who asks.
+func (a *about) Status(ctx context.Context) (molecule.Status, error) {
+	st := a.status
+	st.Principal = molecule.PrincipalFrom(ctx).Name
+	return st, nil
+}
+
+// describe fills in what Status tells.
+func describe(cfg Config, dir, version string, listen []string, schema int64) *about {
+	guard := "on"
+	if cfg.Org() == "" {
+		guard = "off: no organisation is configured"
+	}
+	return &about{molecule.Status{
+		Version: version, PID: os.Getpid(), StartedAt: time.Now().UTC().Truncate(time.Millisecond), OrgID: cfg.Org(),
+		TenantGuard: guard, DataDir: dir, Listen: listen, SchemaVersion: schema,
+	}}
+}

@@ -1,0 +1,47 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/supervised"
+)
+
+// subsystem is one row of the table of everything that is watched.
+type subsystem struct {
+	name      string
+	every     time.Duration // the promise: at least one good tick within it
+	tickLimit time.Duration
+	stopGrace time.Duration
+	optional  bool
+	run       func(ctx context.Context, beat *supervised.Beat) error
+}
+
+// subsystems returns the table. They start from the top and stop from the
+// bottom: whoever writes stops before the store does.
+func (d *Daemon) subsystems() []subsystem {
+	const limit, grace = 10 * time.Second, 5 * time.Second
+	drain := d.cfg.Dispatch.Drain + 2*grace // runs may finish, then their rows are written
+	return []subsystem{
+		{"store-writer", 30 * time.Second, limit, grace, false, d.store.RunWriter},
+		{"event-relay", 30 * time.Second, limit, grace, false, d.relay.Run},
+		{"bookkeeper", 30 * time.Second, limit, grace, true, d.books.Run},
+		{"dispatcher", 30 * time.Second, limit, drain, false, d.dispatcher.Run},
+		{"scheduler", 30 * time.Second, limit, grace, false, d.scheduler.Run},
+	}
+}
+
+// supervise adds the whole table, so that no subsystem can be missing from
+// what liveness shows.
+func (d *Daemon) supervise() error {
+	for _, s := range d.subsystems() {
+		err := d.supervisor.Add(supervised.Spec{
+			Name: s.name, Run: s.run, Every: s.every,
+			TickLimit: s.tickLimit, StopGrace: s.stopGrace, Optional: s.optional,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
