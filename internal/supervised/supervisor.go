@@ -1,0 +1,196 @@
+package supervised
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+const (
+	watchEvery  = 500 * time.Millisecond
+	heraldGrace = time.Second // for the last lines of the log
+)
+
+// The causes a subsystem finds in its context.
+var (
+	errStopping = errors.New("the supervisor is stopping")
+	errAsked    = errors.New("a restart was asked for")
+)
+
+// Options is what a Supervisor may be given. The zero value works.
+type Options struct {
+	Log *slog.Logger // nil: none
+
+	// StartGrace is the time from its start in which a subsystem must have
+	// begun its first tick; 10 s when zero.
+	StartGrace time.Duration
+
+	// Escalate is called once for each critical subsystem that cannot be
+	// healed, on a goroutine of its own, before the others are stopped. It is
+	// where readiness goes off. Nil: nothing is called.
+	Escalate func(name, reason string)
+}
+
+// Supervisor keeps subsystems going. It is safe for concurrent use; none of
+// its answers waits for a subsystem, a log or a store.
+type Supervisor struct {
+	log        *slog.Logger
+	startGrace time.Duration
+	escalate   func(name, reason string)
+	every      time.Duration // between two looks of the watch
+	start      time.Time     // origin of the monotonic clock
+	ring       *ring
+	wake       chan struct{} // buffered 1: the watch should look now
+
+	mu      sync.Mutex // guards what follows, held for a few instructions
+	subs    []*subsystem
+	started bool
+	over    bool
+}
+
+// New makes a Supervisor that watches nothing yet.
+func New(o Options) *Supervisor {
+	s := &Supervisor{
+		log:        o.Log,
+		startGrace: o.StartGrace,
+		escalate:   o.Escalate,
+		every:      watchEvery,
+		start:      time.Now().Add(-time.Nanosecond), // no reading is zero: that means never
+		ring:       newRing(ringSize),
+		wake:       make(chan struct{}, 1),
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.startGrace <= 0 {
+		s.startGrace = defaultStartGrace
+	}
+	if s.escalate == nil {
+		s.escalate = func(string, string) {}
+	}
+	return s
+}
+
+// RunWithRecover runs a single subsystem until ctx ends, it finishes by choice
+// or it cannot be healed; the error is that of [Supervisor.Run].
+func RunWithRecover(ctx context.Context, spec Spec) error {
+	s := New(Options{})
+	if err := s.Add(spec); err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// Add puts a subsystem on the list; Run starts them in this order. From here
+// on it is judged, also when nobody ever calls Run. A bad spec is Invalid, a
+// second one of the same name a Conflict, and so is any after Run began: what
+// is expected is known before anything starts.
+func (s *Supervisor) Add(spec Spec) error {
+	spec, err := spec.withDefaults()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return molecule.Errorf(molecule.Conflict, "subsystem %s comes after the start", spec.Name)
+	}
+	for _, sub := range s.subs {
+		if sub.spec.Name == spec.Name {
+			return molecule.Errorf(molecule.Conflict, "subsystem %s exists already", spec.Name)
+		}
+	}
+	sub := &subsystem{
+		spec:    spec,
+		promise: promise{every: spec.Every, tickLimit: spec.TickLimit, startGrace: s.startGrace},
+		seen:    molecule.SubsystemStarting,
+	}
+	sub.control.Store(&control{gen: newGeneration(&sub.spec, s.start, 1, s.now())})
+	s.subs = append(s.subs, sub)
+	return nil
+}
+
+// Run starts the subsystems and keeps them going until ctx ends, all have
+// finished by choice, or a critical one cannot be healed. Then it stops them in
+// reverse order, each within its StopGrace. The error names the critical one
+// and the function it is blocked in, and whatever did not stop with its stack;
+// after one the process should end. Run works once.
+func (s *Supervisor) Run(ctx context.Context) error {
+	subs, err := s.begin()
+	if err != nil {
+		return err
+	}
+	defer s.end()
+	base := context.WithoutCancel(ctx) // what ctx ends is ended in order
+	defer s.startHerald(base)()
+	w := &watch{Supervisor: s, subs: subs, base: base}
+	err = w.keep(ctx)
+	return errors.Join(err, w.stop())
+}
+
+// Restart ends the named subsystem and starts it again at once, its failures
+// forgotten; one that is waiting, failed or finished is started. It returns
+// when the wish is noted. An unknown name is NotFound.
+func (s *Supervisor) Restart(name string) error {
+	sub, err := s.subsystem(name)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	live := s.started && !s.over
+	s.mu.Unlock()
+	if !live {
+		return molecule.Errorf(molecule.Unavailable, "subsystem %s: the supervisor is not running", name)
+	}
+	sub.asked.Store(true)
+	s.look()
+	return nil
+}
+
+func (s *Supervisor) begin() ([]*subsystem, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.started {
+		return nil, molecule.Errorf(molecule.Conflict, "the supervisor has been run already")
+	}
+	s.started = true
+	return s.subs, nil
+}
+
+func (s *Supervisor) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+}
+
+// now reads the monotonic clock all evidence is stamped with.
+func (s *Supervisor) now() time.Duration { return time.Since(s.start) }
+
+// look makes the watch look now.
+func (s *Supervisor) look() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *Supervisor) list() []*subsystem {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.subs)
+}
+
+func (s *Supervisor) subsystem(name string) (*subsystem, error) {
+	for _, sub := range s.list() {
+		if sub.spec.Name == name {
+			return sub, nil
+		}
+	}
+	return nil, molecule.Errorf(molecule.NotFound, "there is no subsystem %q", name).
+		WithHint("see molecli liveness")
+}
