@@ -1,0 +1,114 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// Store is where tokens are kept.
+type Store interface {
+	Tokens(ctx context.Context) ([]molecule.Token, error)
+}
+
+// Tokens is what the daemon knows of every token, held in memory so that a
+// locked store does not lock operators out. The zero value knows none and
+// refuses all. It is safe for concurrent use.
+type Tokens struct {
+	mu   sync.RWMutex
+	byID map[string]molecule.Token
+	used map[string]time.Time // since Used was last called; at most one per token
+}
+
+// LoadTokens reads every token from the store. When that fails nobody has
+// access, and the daemon should not start.
+func LoadTokens(ctx context.Context, store Store) (*Tokens, error) {
+	ts := &Tokens{}
+	if err := ts.Reload(ctx, store); err != nil {
+		return nil, err
+	}
+	return ts, nil
+}
+
+// Reload replaces what is known by what the store holds. When the store cannot
+// be read nothing changes.
+func (ts *Tokens) Reload(ctx context.Context, store Store) error {
+	all, err := store.Tokens(ctx)
+	if err != nil {
+		return fmt.Errorf("load tokens: %w", err)
+	}
+	byID := make(map[string]molecule.Token, len(all))
+	for _, t := range all {
+		byID[t.ID] = t
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.byID = byID
+	return nil
+}
+
+// Put takes a new or changed token into account, from the next request on. Call
+// it when the change is committed, not before.
+func (ts *Tokens) Put(t molecule.Token) {
+	t.Scopes = slices.Clone(t.Scopes)
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.byID == nil {
+		ts.byID = make(map[string]molecule.Token)
+	}
+	ts.byID[t.ID] = t
+}
+
+// Check returns what is known of a presented token, and whether it may be used
+// at now. The time it takes does not tell an unknown id from a wrong token.
+func (ts *Tokens) Check(presented string, now time.Time) (molecule.Token, bool) {
+	p, err := Parse(presented)
+	if err != nil {
+		return molecule.Token{}, false
+	}
+	ts.mu.RLock()
+	// An unknown id is compared with the zero digest, which no token has.
+	t, known := ts.byID[p.ID]
+	ts.mu.RUnlock()
+	same := subtle.ConstantTimeCompare(t.Digest[:], p.Digest[:]) == 1
+	if live := t.Live(now); !known || !same || !live {
+		return molecule.Token{}, false
+	}
+	t.Scopes = slices.Clone(t.Scopes)
+	return t, true
+}
+
+// use notes that a token was used, to the minute: more would be a write per
+// request for nobody.
+func (ts *Tokens) use(id string, now time.Time) {
+	minute := now.UTC().Truncate(time.Minute)
+	ts.mu.RLock()
+	noted := ts.used[id].Equal(minute)
+	ts.mu.RUnlock()
+	if noted {
+		return
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.used == nil {
+		ts.used = make(map[string]time.Time)
+	}
+	if minute.After(ts.used[id]) {
+		ts.used[id] = minute
+	}
+}
+
+// Used returns the minute each token was last used in, by id, for those used
+// since the last call. Whoever calls it stores them.
+func (ts *Tokens) Used() map[string]time.Time {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	used := ts.used
+	ts.used = nil
+	return used
+}
