@@ -1,0 +1,185 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// agentColumns are what scanAgent reads.
+const agentColumns = `
+	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.silent_streak,
+	a.last_outcome, a.last_run_at, a.created_at, a.updated_at,
+	(SELECT COUNT(*) FROM runs WHERE agent_id = a.id AND state IN ('started', 'waiting')),
+	(SELECT MIN(next_slot_at) FROM schedules WHERE agent_id = a.id AND removed_at IS NULL AND state = 'active')`
+
+func scanAgent(r rowScanner, a *molecule.Agent) error {
+	var badSlot error // of a schedule: that row says it
+	return r.Scan(&a.ID, &a.Name, &a.Kind, &a.State, &a.URL, &a.URLOwner, object[*molecule.Exec]{&a.Exec},
+		&a.MaxConcurrent, &a.SilentStreak, &a.LastOutcome, instant{&a.LastRunAt}, instant{&a.CreatedAt},
+		instant{&a.UpdatedAt}, &a.ActiveRuns, lenient{&a.NextSlot, &badSlot})
+}
+
+// CreateAgent stores a and sets its id, unless it has one, and its times.
+func (db *DB) CreateAgent(ctx context.Context, a *molecule.Agent) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		if a.ID == "" {
+			id, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			a.ID = id.String()
+		}
+		a.CreatedAt, a.UpdatedAt = tx.Now, tx.Now
+		exec, err := text(a.Exec)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, `
+			INSERT INTO agents (id, name, kind, state, url, url_owner, exec, max_concurrent, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			a.ID, a.Name, string(a.Kind), string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent,
+			stamp(tx.Now), stamp(tx.Now))
+		if err != nil {
+			return taken(err, agentTable, a.Name)
+		}
+		return insertEvent(ctx, tx, molecule.EventAgentCreated, "agent/"+a.Name, map[string]any{"id": a.ID, "kind": a.Kind})
+	})
+}
+
+// taken turns the violation of a unique name into a Conflict that says so.
+func taken(err error, t table, name string) error {
+	if !unique(err) {
+		return err
+	}
+	return molecule.Errorf(molecule.Conflict, "%s %q exists already", t.noun, name).
+		WithHint("choose another name, or molecli %s update %s …", t.noun, name)
+}
+
+// Agent returns one agent by name or unique id prefix.
+func (db *DB) Agent(ctx context.Context, ref string) (molecule.Agent, error) {
+	return agentByRef(ctx, db, ref)
+}
+
+func agentByRef(ctx context.Context, q querier, ref string) (molecule.Agent, error) {
+	id, err := agentTable.resolve(ctx, q, ref)
+	if err != nil {
+		return molecule.Agent{}, err
+	}
+	rows, err := q.query(ctx, `SELECT `+agentColumns+` FROM agents a WHERE a.id = ? AND a.removed_at IS NULL`, id)
+	found, err := all(rows, err, scanAgent)
+	if err != nil {
+		return molecule.Agent{}, err
+	}
+	if len(found) == 0 {
+		return molecule.Agent{}, agentTable.notFound(ref)
+	}
+	return found[0], nil
+}
+
+// Agents returns a page of agents, by name.
+func (db *DB) Agents(ctx context.Context, f molecule.AgentFilter) (molecule.Page[molecule.Agent], error) {
+	var none molecule.Page[molecule.Agent]
+	after, err := keyOf(f.Cursor)
+	if err != nil {
+		return none, err
+	}
+	limit := molecule.ClampLimit(f.Limit)
+	rows, err := db.query(ctx, `
+		SELECT `+agentColumns+` FROM agents a
+		WHERE a.removed_at IS NULL AND a.name > ?1 AND (?2 = '' OR a.kind = ?2) AND (?3 = '' OR a.state = ?3)
+		ORDER BY a.name LIMIT ?4`, after, string(f.Kind), string(f.State), limit+1)
+	found, err := all(rows, err, scanAgent)
+	if err != nil {
+		return none, err
+	}
+	return page(found, limit, func(a molecule.Agent) string { return a.Name }), nil
+}
+
+// UpdateAgent changes one agent in a transaction; change returns an error to
+// leave it as it is.
+func (db *DB) UpdateAgent(
+	ctx context.Context, ref string, change func(*molecule.Agent) error,
+) (molecule.Agent, error) {
+	var a molecule.Agent
+	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		var err error
+		if a, err = agentByRef(ctx, tx, ref); err != nil {
+			return err
+		}
+		if err := change(&a); err != nil {
+			return err
+		}
+		exec, err := text(a.Exec)
+		if err != nil {
+			return err
+		}
+		a.UpdatedAt = tx.Now
+		_, err = tx.exec(ctx, `
+			UPDATE agents SET name = ?, state = ?, url = ?, url_owner = ?, exec = ?, max_concurrent = ?,
+				silent_streak = ?, updated_at = ?
+			WHERE id = ?`,
+			a.Name, string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, a.SilentStreak, stamp(tx.Now), a.ID)
+		if err != nil {
+			return taken(err, agentTable, a.Name)
+		}
+		return insertEvent(ctx, tx, molecule.EventAgentUpdated, "agent/"+a.Name, map[string]any{"id": a.ID})
+	})
+	return a, err
+}
+
+// RemoveAgent removes an agent that no schedule names; its runs stay.
+func (db *DB) RemoveAgent(ctx context.Context, ref string) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		a, err := agentByRef(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.query(ctx, `
+			SELECT name FROM schedules WHERE agent_id = ? AND removed_at IS NULL ORDER BY name LIMIT 5`, a.ID)
+		names, err := all(rows, err, func(r rowScanner, s *string) error { return r.Scan(s) })
+		if err != nil {
+			return err
+		}
+		if len(names) > 0 {
+			return molecule.Errorf(molecule.Conflict, "agent %q still has schedules: %s", a.Name, strings.Join(names, ", ")).
+				WithHint("molecli schedule remove %s", names[0])
+		}
+		if _, err := tx.exec(ctx, `UPDATE agents SET removed_at = ? WHERE id = ?`, stamp(tx.Now), a.ID); err != nil {
+			return err
+		}
+		return insertEvent(ctx, tx, molecule.EventAgentRemoved, "agent/"+a.Name, map[string]any{"id": a.ID})
+	})
+}
+
+const sqlAgentFacts = `SELECT name, kind, state, silent_streak FROM agents WHERE id = ?`
+
+const sqlSettleAgent = `
+	UPDATE agents SET state = ?, silent_streak = ?, last_outcome = ?, last_run_at = ? WHERE id = ?`
+
+// settleAgent takes the outcome of a run as evidence about its agent.
+func settleAgent(ctx context.Context, tx *Tx, r molecule.Run) error {
+	rows, err := tx.query(ctx, sqlAgentFacts, r.AgentID)
+	found, err := all(rows, err, func(s rowScanner, a *molecule.Agent) error {
+		return s.Scan(&a.Name, &a.Kind, &a.State, &a.SilentStreak)
+	})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	a := found[0]
+	before := a.State
+	a.Observe(r.Outcome)
+	_, err = tx.exec(ctx, sqlSettleAgent, string(a.State), a.SilentStreak, string(r.Outcome), stamp(r.EndedAt), r.AgentID)
+	if err != nil || a.State == before {
+		return err
+	}
+	kind := molecule.EventAgentOnline
+	if a.State == molecule.AgentOffline {
+		kind = molecule.EventAgentOffline
+	}
+	return insertEvent(ctx, tx, kind, "agent/"+a.Name, map[string]any{"from": before, "run": r.ID, "outcome": r.Outcome})
+}

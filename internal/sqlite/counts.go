@@ -1,0 +1,64 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// lateAfter is how far behind now a slot must be to count as late.
+const lateAfter = 30 * time.Second
+
+// tally is how many rows have a state.
+type tally struct {
+	state string
+	n     int
+}
+
+// Counts counts agents and schedules by how they do. Every part is answered
+// from an index.
+func (db *DB) Counts(ctx context.Context, now time.Time) (molecule.AgentCounts, molecule.ScheduleCounts, error) {
+	var agents molecule.AgentCounts
+	var schedules molecule.ScheduleCounts
+	by, err := db.tallies(ctx, `SELECT state, COUNT(*) FROM agents WHERE removed_at IS NULL GROUP BY state`)
+	if err != nil {
+		return agents, schedules, err
+	}
+	agents = molecule.AgentCounts{
+		Online:  by[string(molecule.AgentOnline)],
+		Pending: by[string(molecule.AgentPending)],
+		Offline: by[string(molecule.AgentOffline)],
+	}
+	by, err = db.tallies(ctx, `
+		SELECT state, COUNT(*) FROM schedules WHERE removed_at IS NULL AND state <> 'active' GROUP BY state
+		UNION ALL SELECT 'active', COUNT(*) FROM schedules WHERE removed_at IS NULL AND state = 'active'
+		UNION ALL SELECT 'late', COUNT(*) FROM schedules
+			WHERE removed_at IS NULL AND state = 'active' AND next_slot_at < ?
+		UNION ALL SELECT 'failing', COUNT(*) FROM schedules
+			WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0`, stamp(now.Add(-lateAfter)))
+	if err != nil {
+		return agents, schedules, err
+	}
+	schedules = molecule.ScheduleCounts{
+		Late:    by["late"],
+		Failing: by["failing"],
+		OnTime:  max(by["active"]-by["late"]-by["failing"], 0),
+		Paused:  by[string(molecule.SchedulePaused)],
+		Error:   by[string(molecule.ScheduleError)],
+	}
+	return agents, schedules, nil
+}
+
+func (db *DB) tallies(ctx context.Context, text string, args ...any) (map[string]int, error) {
+	rows, err := db.query(ctx, text, args...)
+	found, err := all(rows, err, func(r rowScanner, t *tally) error { return r.Scan(&t.state, &t.n) })
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string]int, len(found))
+	for _, t := range found {
+		by[t.state] = t.n
+	}
+	return by, nil
+}

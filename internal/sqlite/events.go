@@ -1,0 +1,99 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+const sqlInsertEvent = `INSERT INTO events (at, type, subject, data) VALUES (?, ?, ?, ?)`
+
+// insertEvent tells of the change that tx makes. data becomes JSON; nil is none.
+func insertEvent(ctx context.Context, tx *Tx, kind, subject string, data any) error {
+	var body any
+	if data != nil {
+		b, err := json.Marshal(data)
+		if err != nil {
+			return fmt.Errorf("event %s: %w", kind, err)
+		}
+		body = string(b)
+	}
+	tx.events++
+	_, err := tx.exec(ctx, sqlInsertEvent, stamp(tx.Now), kind, subject, body)
+	return err
+}
+
+// Events returns the events behind f.After, oldest first.
+func (db *DB) Events(ctx context.Context, f molecule.EventFilter) (molecule.Page[molecule.Event], error) {
+	limit := molecule.ClampLimit(f.Limit)
+	var found []molecule.Event
+	// What matches is decided in one place, EventFilter.Matches: a page is read
+	// in slices until it is full or the table ends.
+	for after := f.After; len(found) <= limit; {
+		slice, err := db.eventSlice(ctx, after)
+		if err != nil {
+			return molecule.Page[molecule.Event]{}, err
+		}
+		for _, e := range slice {
+			if f.Matches(e) {
+				found = append(found, e)
+			}
+			after = e.ID
+		}
+		if len(slice) < molecule.MaxLimit {
+			break
+		}
+	}
+	return page(found, limit, func(e molecule.Event) string { return fmt.Sprint(e.ID) }), nil
+}
+
+func (db *DB) eventSlice(ctx context.Context, after int64) ([]molecule.Event, error) {
+	rows, err := db.query(ctx, `SELECT id, at, type, subject, data FROM events WHERE id > ? ORDER BY id LIMIT ?`,
+		after, molecule.MaxLimit)
+	return all(rows, err, func(r rowScanner, e *molecule.Event) error {
+		return r.Scan(&e.ID, instant{&e.At}, &e.Type, &e.Subject, object[json.RawMessage]{&e.Data})
+	})
+}
+
+// LastEventID returns the id of the newest event, 0 when there is none.
+func (db *DB) LastEventID(ctx context.Context) (int64, error) {
+	rows, err := db.query(ctx, `SELECT COALESCE(MAX(id), 0) FROM events`)
+	ids, err := all(rows, err, func(r rowScanner, id *int64) error { return r.Scan(id) })
+	if err != nil {
+		return 0, err
+	}
+	return ids[0], nil
+}
+
+// AppendSubsystemEvents keeps transitions of subsystems.
+func (db *DB) AppendSubsystemEvents(ctx context.Context, events []molecule.SubsystemEvent) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		for _, e := range events {
+			_, err := tx.exec(ctx, `
+				INSERT INTO subsystem_events (at, subsystem, from_state, to_state, error, blocked_in, stack)
+				VALUES (?, ?, ?, ?, ?, ?, ?)`,
+				stamp(e.At), e.Subsystem, string(e.From), string(e.To), e.Error, e.BlockedIn, e.Stack)
+			if err != nil {
+				return err
+			}
+			e.Stack = "" // long, and kept in the row
+			if err := insertEvent(ctx, tx, molecule.EventSubsystem, "subsystem/"+e.Subsystem, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// SubsystemEvents returns the newest transitions of one subsystem, newest
+// first; of all when name is empty.
+func (db *DB) SubsystemEvents(ctx context.Context, name string, limit int) ([]molecule.SubsystemEvent, error) {
+	rows, err := db.query(ctx, `
+		SELECT at, subsystem, from_state, to_state, error, blocked_in, stack FROM subsystem_events
+		WHERE ?1 = '' OR subsystem = ?1 ORDER BY id DESC LIMIT ?2`, name, molecule.ClampLimit(limit))
+	return all(rows, err, func(r rowScanner, e *molecule.SubsystemEvent) error {
+		return r.Scan(instant{&e.At}, &e.Subsystem, &e.From, &e.To, &e.Error, &e.BlockedIn, &e.Stack)
+	})
+}

@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// provider reads the embedded migrations.
+func provider(pool *sql.DB) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectSQLite3, pool, files)
+}
+
+// migrate brings the schema up to date and returns its version.
+func migrate(ctx context.Context, pool *sql.DB) (int64, error) {
+	p, err := provider(pool)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := p.Up(ctx); err != nil {
+		return 0, err
+	}
+	return p.GetDBVersion(ctx)
+}
+
+// refuseNewer returns Conflict when the file was written by a newer program.
+// It reads only, so that such a file stays as it is.
+func refuseNewer(ctx context.Context, path string) (err error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil // a new one, or one that opening will complain about
+	}
+	pool, err := sql.Open("sqlite", dsn(path, "ro"))
+	if err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	p, err := provider(pool)
+	if err != nil {
+		return err
+	}
+	var have int64
+	row := pool.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1")
+	if err := row.Scan(&have); err != nil {
+		return nil // an empty file, or none of ours: migrating decides
+	}
+	sources := p.ListSources()
+	if newest := sources[len(sources)-1].Version; have > newest {
+		return molecule.Errorf(molecule.Conflict, "%s has schema %d, this moleculed knows %d", path, have, newest).
+			WithHint("install the moleculed that wrote it, or restore an older copy")
+	}
+	return nil
+}

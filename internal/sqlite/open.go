@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+const (
+	fileName = "moleculed.db"
+	readers  = 4
+)
+
+// Options are what Open needs beside the directory.
+type Options struct {
+	Log *slog.Logger
+}
+
+// DB is an open store. Its methods may be called from any goroutine.
+type DB struct {
+	log       *slog.Logger
+	lock      *lock
+	writer    *sql.DB // one connection, used by RunWriter only
+	reader    *sql.DB
+	writes    *statements
+	reads     *statements
+	schema    int64
+	jobs      chan *job     // never closed; unbuffered: a job waits with its caller
+	committed chan struct{} // never closed; one signal is enough
+	closed    chan struct{} // closed by Close
+	closeOnce sync.Once
+}
+
+// Open takes the lock on dir, brings its database to the newest schema and
+// opens it. A missing directory is made. Errors are Conflict for a directory
+// in use or a schema that is newer than this program, Forbidden for a
+// directory that is not ours or cannot be written.
+func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
+	if err := prepareDir(dir, opts.Log); err != nil {
+		return nil, err
+	}
+	held, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{
+		log: opts.Log, lock: held,
+		jobs: make(chan *job), committed: make(chan struct{}, 1), closed: make(chan struct{}),
+	}
+	if err := db.open(ctx, filepath.Join(dir, fileName)); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// open migrates the file and opens both pools.
+func (db *DB) open(ctx context.Context, path string) error {
+	if err := refuseNewer(ctx, path); err != nil {
+		return err
+	}
+	if err := createPrivate(path); err != nil {
+		return err
+	}
+	var err error
+	if db.writer, err = sql.Open("sqlite", dsn(path, "rwc", "_txlock=immediate")); err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	db.writer.SetMaxOpenConns(1)
+	if db.schema, err = migrate(ctx, db.writer); err != nil {
+		return fmt.Errorf("migrate store: %w", translate(err))
+	}
+	if db.reader, err = sql.Open("sqlite", dsn(path, "ro", "_pragma=query_only(1)")); err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	db.reader.SetMaxOpenConns(readers)
+	db.reader.SetMaxIdleConns(readers)
+	db.writes, db.reads = newStatements(db.writer), newStatements(db.reader)
+	return nil
+}
+
+// dsn names a file and the pragmas each pooled connection gets. Only the file:
+// form honours the mode.
+func dsn(path, mode string, more ...string) string {
+	q := append([]string{
+		"mode=" + mode,
+		"_pragma=busy_timeout(5000)",
+		"_pragma=journal_mode(WAL)",
+		"_pragma=synchronous(FULL)",
+		"_pragma=foreign_keys(1)",
+		"_pragma=secure_delete(1)",
+		"_pragma=temp_store(MEMORY)",
+	}, more...)
+	if mode == "ro" {
+		q = append(q[:2], q[4:]...) // a reader cannot set the journal mode
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(q, "&")
+}
+
+// createPrivate makes the file before SQLite would, which knows no mode.
+func createPrivate(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return molecule.Errorf(molecule.Forbidden, "cannot open %s: %v", path, err).
+			WithHint("the daemon's user must own the data directory")
+	}
+	return f.Close()
+}
+
+// SchemaVersion returns the number of the newest migration.
+func (db *DB) SchemaVersion() int64 { return db.schema }
+
+// Committed signals, at least once after each commit that holds an event. It
+// is meant for one reader and never closed.
+func (db *DB) Committed() <-chan struct{} { return db.committed }
+
+// Close refuses further changes, closes the readers, then the writer, then
+// gives the lock back. A second call does nothing.
+func (db *DB) Close() error {
+	var err error
+	db.closeOnce.Do(func() {
+		close(db.closed)
+		for _, s := range []*statements{db.reads, db.writes} {
+			if s != nil {
+				err = errors.Join(err, s.close())
+			}
+		}
+		for _, pool := range []*sql.DB{db.reader, db.writer} {
+			if pool != nil {
+				err = errors.Join(err, pool.Close())
+			}
+		}
+		err = errors.Join(err, db.lock.release())
+	})
+	return err
+}

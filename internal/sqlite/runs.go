@@ -1,0 +1,338 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// runColumns are what scanRun reads.
+const runColumns = `
+	r.id, COALESCE(r.schedule_id, ''), COALESCE(s.name, ''), r.agent_id, a.name, r.trigger, r.slot, r.slot_to, r.slots,
+	r.state, COALESCE(r.outcome, ''), r.reason, r.reply, r.attempt, r.message_id, r.timeout_ms, r.usage,
+	r.due_at, r.claimed_at, r.started_at, r.deadline, r.ended_at, r.handle`
+
+const runTables = `runs r JOIN agents a ON a.id = r.agent_id LEFT JOIN schedules s ON s.id = r.schedule_id`
+
+func scanRun(r rowScanner, v *molecule.Run) error {
+	return r.Scan(runFields(v)...)
+}
+
+func scanRunWithPrompt(r rowScanner, v *molecule.Run) error {
+	return r.Scan(append(runFields(v), &v.Prompt)...)
+}
+
+// runFields are where the columns of runColumns go.
+func runFields(v *molecule.Run) []any {
+	return []any{
+		&v.ID, &v.ScheduleID, &v.Schedule, &v.AgentID, &v.Agent, &v.Trigger, instant{&v.Slot}, instant{&v.SlotTo},
+		&v.Slots, &v.State, &v.Outcome, &v.Reason, &v.Reply, &v.Attempt, &v.MessageID, millis{&v.Timeout},
+		object[*molecule.Usage]{&v.Usage}, instant{&v.DueAt}, instant{&v.ClaimedAt}, instant{&v.StartedAt},
+		instant{&v.Deadline}, instant{&v.EndedAt}, &v.Handle,
+	}
+}
+
+// millis scans a duration stored as milliseconds.
+type millis struct{ d *molecule.Duration }
+
+// Scan implements sql.Scanner.
+func (m millis) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("%T is not a number of milliseconds", src)
+	}
+	*m.d = molecule.Duration(time.Duration(n) * time.Millisecond)
+	return nil
+}
+
+const sqlInsertRun = `
+	INSERT INTO runs (id, schedule_id, agent_id, trigger, slot, slot_to, slots, state, outcome, reason, message_id,
+		timeout_ms, due_at, claimed_at, ended_at, prompt_id)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// insertRun inserts r, whose prompt is kept already, and sets its id unless it
+// has one. The error of a slot that has its row is unique.
+func insertRun(ctx context.Context, tx *Tx, r *molecule.Run) error {
+	if r.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make an id: %w", err)
+		}
+		r.ID = id.String()
+	}
+	r.ClaimedAt = tx.Now
+	r.Slots = max(r.Slots, 1)
+	if r.DueAt.IsZero() {
+		r.DueAt = r.Slot
+	}
+	var schedule, outcome any
+	if r.ScheduleID != "" {
+		schedule = r.ScheduleID
+	}
+	if r.Outcome != "" {
+		outcome = string(r.Outcome)
+		r.EndedAt = tx.Now
+	}
+	prompt := sha256.Sum256([]byte(r.Prompt))
+	_, err := tx.exec(ctx, sqlInsertRun,
+		r.ID, schedule, r.AgentID, string(r.Trigger), stamp(r.Slot), stamp(r.SlotTo), r.Slots, string(r.State), outcome,
+		r.Reason, r.MessageID, time.Duration(r.Timeout).Milliseconds(), stamp(r.DueAt), stamp(r.ClaimedAt),
+		stamp(r.EndedAt), prompt[:])
+	return err
+}
+
+// runEvent tells what became of a run.
+func runEvent(ctx context.Context, tx *Tx, kind string, r molecule.Run) error {
+	subject := "run/" + r.ID
+	if r.Schedule != "" {
+		subject = "schedule/" + r.Schedule
+	}
+	return insertEvent(ctx, tx, kind, subject, struct {
+		ID       string            `json:"id"`
+		Schedule string            `json:"schedule,omitempty"`
+		Agent    string            `json:"agent"`
+		Trigger  molecule.Trigger  `json:"trigger"`
+		Slot     time.Time         `json:"slot"`
+		SlotTo   time.Time         `json:"slot_to,omitzero"`
+		State    molecule.RunState `json:"state"`
+		Outcome  molecule.Outcome  `json:"outcome"`
+		Reason   string            `json:"reason,omitempty"`
+	}{r.ID, r.Schedule, r.Agent, r.Trigger, r.Slot, r.SlotTo, r.State, r.Outcome, r.Reason})
+}
+
+// CreateRun stores a manual run of a schedule or of an agent and fills in what
+// the store knows: the names, and the id unless it has one.
+func (db *DB) CreateRun(ctx context.Context, r *molecule.Run) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		if r.ScheduleID != "" {
+			s, err := scheduleByRef(ctx, tx, r.ScheduleID)
+			if err != nil {
+				return err
+			}
+			r.Schedule, r.AgentID = s.Name, s.AgentID
+		}
+		a, err := agentByRef(ctx, tx, r.AgentID)
+		if err != nil {
+			return err
+		}
+		r.Agent = a.Name
+		if _, err := keepPrompt(ctx, tx, r.Prompt); err != nil {
+			return err
+		}
+		return insertRun(ctx, tx, r)
+	})
+}
+
+const (
+	sqlStartRun = `
+		UPDATE runs SET state = 'started', started_at = COALESCE(started_at, ?), deadline = ?, attempt = ?
+		WHERE id = ? AND state <> 'finished'`
+	sqlInsertAttempt = `INSERT INTO run_attempts (run_id, number, started_at) VALUES (?, ?, ?)
+		ON CONFLICT (run_id, number) DO NOTHING`
+	sqlEndAttempt = `UPDATE run_attempts SET ended_at = ?, outcome = ?, reason = ? WHERE run_id = ? AND number = ?`
+	sqlRunByID    = `SELECT ` + runColumns + ` FROM ` + runTables + ` WHERE r.id = ?`
+	sqlEndRun     = `
+		UPDATE runs SET state = 'finished', outcome = ?, reason = ?, reply = ?, usage = ?, ended_at = ? WHERE id = ?`
+	sqlSetHandle = `UPDATE runs SET handle = ? WHERE id = ? AND state <> 'finished'`
+)
+
+// StartRun notes that an attempt begins. A run that has ended is a Conflict.
+func (db *DB) StartRun(ctx context.Context, id string, started, deadline time.Time, attempt int) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		res, err := tx.exec(ctx, sqlStartRun, stamp(started), stamp(deadline), attempt, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return orEnded(err, id)
+		}
+		if _, err := tx.exec(ctx, sqlInsertAttempt, id, attempt, stamp(started)); err != nil {
+			return err
+		}
+		if attempt > 1 {
+			return nil
+		}
+		r, err := runByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		return runEvent(ctx, tx, molecule.EventRunStarted, r)
+	})
+}
+
+// orEnded returns err, or that the run is over.
+func orEnded(err error, id string) error {
+	if err != nil {
+		return err
+	}
+	return molecule.Errorf(molecule.Conflict, "run %s has ended already", id)
+}
+
+func runByID(ctx context.Context, q querier, id string) (molecule.Run, error) {
+	rows, err := q.query(ctx, sqlRunByID, id)
+	found, err := all(rows, err, scanRun)
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	if len(found) == 0 {
+		return molecule.Run{}, runTable.notFound(id)
+	}
+	return found[0], nil
+}
+
+// FinishAttempt ends an attempt that another will follow.
+func (db *DB) FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		_, err := tx.exec(ctx, sqlEndAttempt, stamp(a.EndedAt), string(a.Outcome), a.Reason, id, a.Number)
+		return err
+	})
+}
+
+// SetRunHandle keeps what is needed to find again what a run started.
+func (db *DB) SetRunHandle(ctx context.Context, id, handle string) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		res, err := tx.exec(ctx, sqlSetHandle, handle, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return orEnded(err, id)
+		}
+		return nil
+	})
+}
+
+// SetRunWaiting notes that the agent asks for input, and tells it.
+func (db *DB) SetRunWaiting(ctx context.Context, id, reason string) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		res, err := tx.exec(ctx, `UPDATE runs SET state = 'waiting', reason = ? WHERE id = ? AND state <> 'finished'`, reason, id)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return orEnded(err, id)
+		}
+		r, err := runByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		return runEvent(ctx, tx, molecule.EventRunWaiting, r)
+	})
+}
+
+// FinishRun ends a run, its last attempt, and takes the outcome into its
+// schedule and its agent. A run that has ended already is a Conflict.
+func (db *DB) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error) {
+	var r molecule.Run
+	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		var err error
+		if r, err = runByID(ctx, tx, f.RunID); err != nil {
+			return err
+		}
+		if r.State == molecule.RunFinished {
+			return orEnded(nil, f.RunID)
+		}
+		r.State, r.Outcome, r.Reason, r.Reply, r.Usage, r.EndedAt = molecule.RunFinished, f.Outcome, f.Reason, f.Reply, f.Usage,
+			f.EndedAt.UTC().Truncate(time.Millisecond)
+		usage, err := text(r.Usage)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, sqlEndRun, string(r.Outcome), r.Reason, r.Reply, usage, stamp(r.EndedAt), r.ID)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, sqlEndAttempt, stamp(r.EndedAt), string(r.Outcome), r.Reason, r.ID, r.Attempt)
+		if err != nil {
+			return err
+		}
+		if err := settleSchedule(ctx, tx, r); err != nil {
+			return err
+		}
+		if err := settleAgent(ctx, tx, r); err != nil {
+			return err
+		}
+		return runEvent(ctx, tx, molecule.EventRunFinished, r)
+	})
+	return r, err
+}
+
+// OpenRuns returns up to limit runs that have not ended, the oldest due first,
+// with prompt and handle.
+func (db *DB) OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error) {
+	rows, err := db.query(ctx, `
+		SELECT `+runColumns+`, COALESCE(p.body, '') FROM `+runTables+` LEFT JOIN prompts p ON p.id = r.prompt_id
+		WHERE r.state <> 'finished' ORDER BY r.due_at, r.id LIMIT ?`, limit)
+	return all(rows, err, scanRunWithPrompt)
+}
+
+// Run returns one run by id or unique id prefix, with prompt and attempts.
+func (db *DB) Run(ctx context.Context, ref string) (molecule.Run, error) {
+	id, err := runTable.resolve(ctx, db, ref)
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	rows, err := db.query(ctx, `
+		SELECT `+runColumns+`, COALESCE(p.body, '') FROM `+runTables+` LEFT JOIN prompts p ON p.id = r.prompt_id
+		WHERE r.id = ?`, id)
+	found, err := all(rows, err, scanRunWithPrompt)
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	if len(found) == 0 {
+		return molecule.Run{}, runTable.notFound(ref)
+	}
+	r := found[0]
+	rows, err = db.query(ctx, `
+		SELECT number, started_at, ended_at, outcome, reason FROM run_attempts WHERE run_id = ? ORDER BY number`, id)
+	r.Attempts, err = all(rows, err, func(s rowScanner, a *molecule.Attempt) error {
+		return s.Scan(&a.Number, instant{&a.StartedAt}, instant{&a.EndedAt}, &a.Outcome, &a.Reason)
+	})
+	return r, err
+}
+
+// Runs returns a page of runs, newest first.
+func (db *DB) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error) {
+	var none molecule.Page[molecule.Run]
+	before, err := keyOf(f.Cursor)
+	if err != nil {
+		return none, err
+	}
+	if before == "" {
+		before = "~"
+	}
+	where, args := "r.id < ?", []any{before}
+	if f.Schedule != "" {
+		id, err := scheduleTable.resolve(ctx, db, f.Schedule)
+		if err != nil {
+			return none, err
+		}
+		where, args = where+" AND r.schedule_id = ?", append(args, id)
+	}
+	if f.Agent != "" {
+		id, err := agentTable.resolve(ctx, db, f.Agent)
+		if err != nil {
+			return none, err
+		}
+		where, args = where+" AND r.agent_id = ?", append(args, id)
+	}
+	if f.Outcome != "" {
+		where, args = where+" AND r.outcome = ?", append(args, string(f.Outcome))
+	}
+	if f.Open {
+		where += " AND r.state <> 'finished'"
+	}
+	limit := molecule.ClampLimit(f.Limit)
+	rows, err := db.query(ctx, `
+		SELECT `+runColumns+` FROM `+runTables+` WHERE `+where+` ORDER BY r.id DESC LIMIT ?`, append(args, limit+1)...)
+	found, err := all(rows, err, scanRun)
+	if err != nil {
+		return none, err
+	}
+	return page(found, limit, func(r molecule.Run) string { return r.ID }), nil
+}

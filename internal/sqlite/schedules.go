@@ -1,0 +1,263 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// scheduleColumns are what scanSchedule reads.
+const scheduleColumns = `
+	s.id, s.name, s.agent_id, a.name, s.cron, s.tz, s.description, p.body, s.state, s.reason, s.timeout_ms,
+	s.next_slot_at, s.last_slot_at, s.last_outcome, s.failure_streak, s.empty_streak, s.created_at, s.updated_at`
+
+const scheduleTables = `schedules s JOIN agents a ON a.id = s.agent_id JOIN prompts p ON p.id = s.prompt_id`
+
+// scheduleRow is a schedule and what is wrong with its row, if anything.
+type scheduleRow struct {
+	molecule.Schedule
+	bad error
+}
+
+// scanSchedule reads a row. A damaged slot does not hide the row: it is in bad.
+func scanSchedule(r rowScanner, s *scheduleRow) error {
+	var ms int64
+	err := r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.Description, &s.Prompt, &s.State, &s.Reason,
+		&ms, lenient{&s.NextSlot, &s.bad}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak,
+		instant{&s.CreatedAt}, instant{&s.UpdatedAt})
+	s.Timeout = molecule.Duration(time.Duration(ms) * time.Millisecond)
+	if s.bad != nil && s.State == molecule.ScheduleActive {
+		s.State, s.Reason = molecule.ScheduleError, "next slot: "+s.bad.Error()
+	}
+	return err
+}
+
+// CreateSchedule stores s, whose Agent is a ref and whose NextSlot is decided,
+// and sets its id and times.
+func (db *DB) CreateSchedule(ctx context.Context, s *molecule.Schedule) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		a, err := agentByRef(ctx, tx, s.Agent)
+		if err != nil {
+			return err
+		}
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make an id: %w", err)
+		}
+		prompt, err := keepPrompt(ctx, tx, s.Prompt)
+		if err != nil {
+			return err
+		}
+		s.ID, s.AgentID, s.Agent, s.Recent = id.String(), a.ID, a.Name, []molecule.Outcome{}
+		s.CreatedAt, s.UpdatedAt = tx.Now, tx.Now
+		_, err = tx.exec(ctx, `
+			INSERT INTO schedules (id, name, agent_id, cron, tz, description, prompt_id, state, reason, timeout_ms,
+				next_slot_at, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			s.ID, s.Name, s.AgentID, s.Cron, s.TZ, s.Description, prompt, string(s.State), s.Reason,
+			time.Duration(s.Timeout).Milliseconds(), stamp(s.NextSlot), stamp(tx.Now), stamp(tx.Now))
+		if err != nil {
+			return taken(err, scheduleTable, s.Name)
+		}
+		return scheduleEvent(ctx, tx, molecule.EventScheduleCreated, *s)
+	})
+}
+
+// scheduleEvent tells what became of a schedule.
+func scheduleEvent(ctx context.Context, tx *Tx, kind string, s molecule.Schedule) error {
+	return insertEvent(ctx, tx, kind, "schedule/"+s.Name, struct {
+		ID       string                 `json:"id"`
+		Agent    string                 `json:"agent"`
+		State    molecule.ScheduleState `json:"state"`
+		Reason   string                 `json:"reason,omitempty"`
+		NextSlot time.Time              `json:"next_slot_at,omitzero"`
+	}{s.ID, s.Agent, s.State, s.Reason, s.NextSlot})
+}
+
+// Schedule returns one schedule by name or unique id prefix.
+func (db *DB) Schedule(ctx context.Context, ref string) (molecule.Schedule, error) {
+	s, err := scheduleByRef(ctx, db, ref)
+	if err != nil {
+		return molecule.Schedule{}, err
+	}
+	one := []molecule.Schedule{s}
+	err = recent(ctx, db, one)
+	return one[0], err
+}
+
+func scheduleByRef(ctx context.Context, q querier, ref string) (molecule.Schedule, error) {
+	id, err := scheduleTable.resolve(ctx, q, ref)
+	if err != nil {
+		return molecule.Schedule{}, err
+	}
+	rows, err := q.query(ctx, `
+		SELECT `+scheduleColumns+` FROM `+scheduleTables+` WHERE s.id = ? AND s.removed_at IS NULL`, id)
+	found, err := all(rows, err, scanSchedule)
+	if err != nil {
+		return molecule.Schedule{}, err
+	}
+	if len(found) == 0 {
+		return molecule.Schedule{}, scheduleTable.notFound(ref)
+	}
+	return found[0].Schedule, nil
+}
+
+// Schedules returns a page of schedules, by name.
+func (db *DB) Schedules(ctx context.Context, f molecule.ScheduleFilter) (molecule.Page[molecule.Schedule], error) {
+	var none molecule.Page[molecule.Schedule]
+	after, err := keyOf(f.Cursor)
+	if err != nil {
+		return none, err
+	}
+	agent := ""
+	if f.Agent != "" {
+		if agent, err = agentTable.resolve(ctx, db, f.Agent); err != nil {
+			return none, err
+		}
+	}
+	limit := molecule.ClampLimit(f.Limit)
+	rows, err := db.query(ctx, `
+		SELECT `+scheduleColumns+` FROM `+scheduleTables+`
+		WHERE s.removed_at IS NULL AND s.name > ?1 AND (?2 = '' OR s.agent_id = ?2) AND (?3 = '' OR s.state = ?3)
+		ORDER BY s.name LIMIT ?4`, after, agent, string(f.State), limit+1)
+	found, err := all(rows, err, scanSchedule)
+	if err != nil {
+		return none, err
+	}
+	items := make([]molecule.Schedule, len(found))
+	for i, row := range found {
+		items[i] = row.Schedule
+	}
+	p := page(items, limit, func(s molecule.Schedule) string { return s.Name })
+	return p, recent(ctx, db, p.Items)
+}
+
+// recent fills in the last outcomes of every schedule with one query.
+func recent(ctx context.Context, q querier, list []molecule.Schedule) error {
+	ids := make([]string, len(list))
+	at := make(map[string]*molecule.Schedule, len(list))
+	for i := range list {
+		ids[i], at[list[i].ID] = list[i].ID, &list[i]
+		list[i].Recent = []molecule.Outcome{}
+	}
+	wanted, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	type strip struct{ id, outcomes string }
+	rows, err := q.query(ctx, `
+		SELECT j.value, COALESCE((SELECT group_concat(outcome) FROM (
+			SELECT outcome FROM runs WHERE schedule_id = j.value AND outcome IS NOT NULL
+			ORDER BY id DESC LIMIT ?)), '')
+		FROM json_each(?) j`, molecule.RecentOutcomes, string(wanted))
+	strips, err := all(rows, err, func(r rowScanner, s *strip) error { return r.Scan(&s.id, &s.outcomes) })
+	if err != nil {
+		return err
+	}
+	for _, s := range strips {
+		if s.outcomes == "" {
+			continue
+		}
+		newestFirst := strings.Split(s.outcomes, ",")
+		for i := len(newestFirst) - 1; i >= 0; i-- {
+			at[s.id].Recent = append(at[s.id].Recent, molecule.Outcome(newestFirst[i]))
+		}
+	}
+	return nil
+}
+
+// UpdateSchedule changes one schedule in a transaction and tells of it as an
+// event of the given type; change returns an error to leave it as it is.
+func (db *DB) UpdateSchedule(
+	ctx context.Context, ref, event string, change func(*molecule.Schedule) error,
+) (molecule.Schedule, error) {
+	one := make([]molecule.Schedule, 1)
+	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		s, err := scheduleByRef(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		agent := s.Agent
+		if err := change(&s); err != nil {
+			return err
+		}
+		if s.Agent != agent {
+			a, err := agentByRef(ctx, tx, s.Agent)
+			if err != nil {
+				return err
+			}
+			s.AgentID, s.Agent = a.ID, a.Name
+		}
+		s.UpdatedAt = tx.Now
+		if err := storeSchedule(ctx, tx, s); err != nil {
+			return err
+		}
+		one[0] = s
+		if err := recent(ctx, tx, one); err != nil {
+			return err
+		}
+		return scheduleEvent(ctx, tx, event, s)
+	})
+	return one[0], err
+}
+
+// storeSchedule writes every field an update may have changed.
+func storeSchedule(ctx context.Context, tx *Tx, s molecule.Schedule) error {
+	prompt, err := keepPrompt(ctx, tx, s.Prompt)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `
+		UPDATE schedules SET name = ?, agent_id = ?, cron = ?, tz = ?, description = ?, prompt_id = ?, state = ?,
+			reason = ?, timeout_ms = ?, next_slot_at = ?, failure_streak = ?, empty_streak = ?, updated_at = ?
+		WHERE id = ?`,
+		s.Name, s.AgentID, s.Cron, s.TZ, s.Description, prompt, string(s.State), s.Reason,
+		time.Duration(s.Timeout).Milliseconds(), stamp(s.NextSlot), s.FailureStreak, s.EmptyStreak, stamp(tx.Now), s.ID)
+	if err != nil {
+		return taken(err, scheduleTable, s.Name)
+	}
+	return nil
+}
+
+// RemoveSchedule removes a schedule; its runs stay.
+func (db *DB) RemoveSchedule(ctx context.Context, ref string) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		s, err := scheduleByRef(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		_, err = tx.exec(ctx, `UPDATE schedules SET removed_at = ?, next_slot_at = NULL WHERE id = ?`, stamp(tx.Now), s.ID)
+		if err != nil {
+			return err
+		}
+		return scheduleEvent(ctx, tx, molecule.EventScheduleRemoved, s)
+	})
+}
+
+const sqlScheduleFacts = `SELECT failure_streak, empty_streak FROM schedules WHERE id = ?`
+
+const sqlSettleSchedule = `UPDATE schedules SET failure_streak = ?, empty_streak = ?, last_outcome = ? WHERE id = ?`
+
+// settleSchedule takes the outcome of a run into the streaks of its schedule.
+func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run) error {
+	if r.ScheduleID == "" {
+		return nil
+	}
+	rows, err := tx.query(ctx, sqlScheduleFacts, r.ScheduleID)
+	found, err := all(rows, err, func(s rowScanner, v *molecule.Schedule) error {
+		return s.Scan(&v.FailureStreak, &v.EmptyStreak)
+	})
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	s := found[0]
+	s.Observe(r.Outcome)
+	_, err = tx.exec(ctx, sqlSettleSchedule, s.FailureStreak, s.EmptyStreak, string(s.LastOutcome), r.ScheduleID)
+	return err
+}

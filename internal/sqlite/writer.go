@@ -1,0 +1,233 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/supervised"
+)
+
+// maxBatch is how many changes share one commit.
+const maxBatch = 256
+
+// Tx is a change in progress. Now is its one time, in UTC and milliseconds.
+type Tx struct {
+	Now    time.Time
+	tx     *sql.Tx
+	stmts  *statements
+	events int // written so far
+}
+
+// exec runs one statement that returns no rows.
+func (tx *Tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	st, err := tx.stmts.stmt(ctx, tx.tx, text)
+	if err != nil {
+		return nil, translate(err)
+	}
+	res, err := st.ExecContext(ctx, args...)
+	return res, translate(err)
+}
+
+// query runs one statement that returns rows.
+func (tx *Tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	st, err := tx.stmts.stmt(ctx, tx.tx, text)
+	if err != nil {
+		return nil, translate(err)
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	return rows, translate(err)
+}
+
+// querier is a transaction or the pool of readers.
+type querier interface {
+	query(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}
+
+// query runs one statement on a reader.
+func (db *DB) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	st, err := db.reads.stmt(ctx, nil, text)
+	if err != nil {
+		return nil, translate(err)
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	return rows, translate(err)
+}
+
+// job is one queued change. Exactly one answer is sent.
+type job struct {
+	ctx    context.Context // of the caller; only asked whether it still waits
+	change func(ctx context.Context, tx *Tx) error
+	answer chan error // buffered 1, so that the writer never waits
+	done   bool
+}
+
+// finish answers j once.
+func (j *job) finish(err error) {
+	if !j.done {
+		j.done = true
+		j.answer <- err
+	}
+}
+
+// update queues change and returns when it is on disk, or why it is not. The
+// context given to change is the writer's: a caller that goes away does not
+// interrupt a statement, which would undo the changes of others.
+func (db *DB) update(ctx context.Context, change func(ctx context.Context, tx *Tx) error) error {
+	j := &job{ctx: ctx, change: change, answer: make(chan error, 1)}
+	select {
+	case <-db.closed:
+		return errClosed()
+	default:
+	}
+	select {
+	case db.jobs <- j:
+	case <-db.closed:
+		return errClosed()
+	case <-ctx.Done():
+		return molecule.Errorf(molecule.Unavailable, "the store is not accepting writes").
+			WithHint("molecli liveness shows why").WithCause(ctx.Err())
+	}
+	// Taken: from here on only the answer tells what became of it.
+	return <-j.answer
+}
+
+func errClosed() error { return molecule.Errorf(molecule.Unavailable, "the store is closed") }
+
+// RunWriter is the subsystem store-writer: it commits what is queued until ctx
+// ends, and when nothing is queued proves with a write that it could.
+func (db *DB) RunWriter(ctx context.Context, beat *supervised.Beat) error {
+	reminder := beat.C()
+	for {
+		var batch []*job
+		select {
+		case <-ctx.Done():
+			return nil
+		case j := <-db.jobs:
+			batch = db.gather(j)
+		case <-reminder:
+		}
+		err := beat.Tick(ctx, func(ctx context.Context) error {
+			if len(batch) == 0 {
+				batch = []*job{{ctx: ctx, change: prove, answer: make(chan error, 1)}}
+			}
+			return db.commit(ctx, batch)
+		})
+		for _, j := range batch { // those that commit did not come to
+			j.finish(molecule.Errorf(molecule.Unavailable, "the store could not write").
+				WithHint("molecli liveness shows why").WithCause(err))
+		}
+		if err != nil && ctx.Err() == nil {
+			db.log.ErrorContext(ctx, "commit", "jobs", len(batch), "err", err)
+		}
+	}
+}
+
+// prove writes the time.
+func prove(ctx context.Context, tx *Tx) error {
+	_, err := tx.exec(ctx, `
+		INSERT INTO writer_proof (id, at) VALUES (1, ?)
+		ON CONFLICT (id) DO UPDATE SET at = excluded.at`, stamp(tx.Now))
+	return err
+}
+
+// gather takes what waits, up to maxBatch.
+func (db *DB) gather(first *job) []*job {
+	batch := []*job{first}
+	for len(batch) < maxBatch {
+		select {
+		case j := <-db.jobs:
+			batch = append(batch, j)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit runs the changes in one transaction and answers their callers. One
+// that fails is undone alone; an error of commit itself is everyone's.
+func (db *DB) commit(ctx context.Context, batch []*job) error {
+	if err := db.keepStatements(ctx); err != nil {
+		return err
+	}
+	raw, err := db.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", translate(err))
+	}
+	tx := &Tx{Now: time.Now().UTC().Truncate(time.Millisecond), tx: raw, stmts: db.writes}
+	results := make([]error, len(batch))
+	for i, j := range batch {
+		if results[i] = j.ctx.Err(); results[i] != nil {
+			continue // nobody waits for it any more
+		}
+		if results[i], err = tx.apply(ctx, j.change); err != nil {
+			return errors.Join(err, ignoreDone(raw.Rollback()))
+		}
+	}
+	if err := raw.Commit(); err != nil {
+		return errors.Join(fmt.Errorf("commit: %w", translate(err)), ignoreDone(raw.Rollback()))
+	}
+	for i, j := range batch {
+		j.finish(results[i])
+	}
+	if tx.events > 0 {
+		select {
+		case db.committed <- struct{}{}:
+		default: // a signal is waiting already
+		}
+	}
+	return nil
+}
+
+// apply runs one change in a savepoint. It returns what the change returned,
+// and an error of its own when the transaction can no longer be used.
+func (tx *Tx) apply(ctx context.Context, change func(context.Context, *Tx) error) (result, broken error) {
+	if _, err := tx.exec(ctx, "SAVEPOINT change"); err != nil {
+		return nil, fmt.Errorf("savepoint: %w", err)
+	}
+	events := tx.events
+	result = supervised.Guard(func() error { return change(ctx, tx) })
+	if result != nil {
+		tx.events = events
+		if _, err := tx.exec(ctx, "ROLLBACK TO change"); err != nil {
+			return nil, fmt.Errorf("undo change: %w", errors.Join(err, result))
+		}
+	}
+	if _, err := tx.exec(ctx, "RELEASE change"); err != nil {
+		return nil, fmt.Errorf("release: %w", err)
+	}
+	return result, nil
+}
+
+// ignoreDone drops the error of a rollback that had nothing left to undo.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// hot are the statements of the path from a due slot to its finished run.
+var hot = []string{ // never written
+	"SAVEPOINT change", "ROLLBACK TO change", "RELEASE change",
+	sqlDue, sqlOpenRuns, sqlMoveSchedule, sqlInsertRun,
+	sqlStartRun, sqlInsertAttempt, sqlEndAttempt, sqlRunByID, sqlEndRun,
+	sqlSettleSchedule, sqlAgentFacts, sqlSettleAgent, sqlScheduleFacts, sqlInsertEvent, sqlSetHandle,
+}
+
+// keepStatements prepares the hot statements, between transactions.
+func (db *DB) keepStatements(ctx context.Context) error {
+	if db.writes.ready() {
+		return nil
+	}
+	for _, text := range hot {
+		if _, err := db.writes.prepare(ctx, text); err != nil {
+			return translate(err)
+		}
+	}
+	return nil
+}
