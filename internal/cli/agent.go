@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/term"
+)
+
+func newAgentCmd(a *app) *cobra.Command {
+	return newGroup(group{
+		use: "agent", aliases: []string{"agents"},
+		short: "Who receives prompts",
+		long: "An agent is who receives prompts: a local command (exec), or a server that speaks\n" +
+			"A2A (push).",
+		examples: "  molecli agent add echo --exec 'tr a-z A-Z'\n  molecli agent list",
+	}, newAgentAddCmd(a), newAgentListCmd(a), newAgentShowCmd(a), newAgentUpdateCmd(a), newAgentRemoveCmd(a), newAgentRunCmd(a))
+}
+
+// agentView is how agents are shown.
+func agentView() view[molecule.Agent] {
+	return view[molecule.Agent]{
+		noun:   "agents",
+		name:   func(a molecule.Agent) string { return a.Name },
+		empty:  "molecli agent add NAME --exec 'COMMAND'",
+		record: agentRecord,
+		columns: []column[molecule.Agent]{
+			{Column: term.Column{Title: "NAME"}, cell: func(a molecule.Agent) term.Cell { return term.Text(a.Name) }},
+			{Column: term.Column{Title: "KIND", Drop: 3}, cell: func(a molecule.Agent) term.Cell { return term.Text(string(a.Kind)) }},
+			{Column: term.Column{Title: "STATE"}, cell: agentStateCell},
+			{Column: term.Column{Title: "RUNS", Drop: 4}, cell: func(a molecule.Agent) term.Cell {
+				return term.Text(fmt.Sprintf("%d/%d", a.ActiveRuns, a.MaxConcurrent))
+			}},
+			{Column: term.Column{Title: "LAST", Drop: 1}, cell: func(a molecule.Agent) term.Cell {
+				return outcomeAt(a.LastOutcome, a.LastRunAt)
+			}},
+			{Column: term.Column{Title: "NEXT", Drop: 2}, cell: func(a molecule.Agent) term.Cell { return term.When(a.NextSlot) }},
+			{Column: term.Column{Title: "WHERE", Drop: 5, Min: 12}, cell: func(a molecule.Agent) term.Cell { return term.Text(agentWhere(a)) }},
+			{Column: term.Column{Title: "ID"}, wide: true, cell: func(a molecule.Agent) term.Cell { return term.Text(a.ID) }},
+		},
+	}
+}
+
+func agentStateCell(a molecule.Agent) term.Cell {
+	switch a.State {
+	case molecule.AgentOnline:
+		return term.Toned(term.Good, string(a.State))
+	case molecule.AgentOffline:
+		return term.Toned(term.Bad, string(a.State))
+	}
+	return term.Toned(term.Busy, string(a.State))
+}
+
+// agentWhere returns the command or URL of an agent.
+func agentWhere(a molecule.Agent) string {
+	if a.Exec != nil {
+		return a.Exec.Command
+	}
+	return a.URL
+}
+
+func agentRecord(a molecule.Agent) term.Record {
+	r := term.Record{
+		{Title: "name", Cell: term.Text(a.Name)},
+		{Title: "id", Cell: term.Text(a.ID)},
+		{Title: "kind", Cell: term.Text(string(a.Kind))},
+		{Title: "state", Cell: agentStateCell(a)},
+		{Title: "runs", Cell: term.Text(fmt.Sprintf("%d of %d", a.ActiveRuns, a.MaxConcurrent))},
+		{Title: "last", Cell: outcomeAt(a.LastOutcome, a.LastRunAt)},
+		{Title: "next", Cell: term.When(a.NextSlot)},
+	}
+	if a.Exec == nil {
+		return append(r,
+			term.Field{Title: "url", Cell: term.Text(a.URL)},
+			term.Field{Title: "url owner", Cell: term.Text(string(a.URLOwner))})
+	}
+	r = append(r,
+		term.Field{Title: "command", Cell: term.Text(a.Exec.Command)},
+		term.Field{Title: "starts", Cell: term.Text(fmt.Sprintf("%q", a.Exec.Argv))},
+		term.Field{Title: "dir", Cell: term.Text(a.Exec.Dir)})
+	for _, name := range a.Exec.PassEnv {
+		r = append(r, term.Field{Title: "passes", Cell: term.Text(name)})
+	}
+	return r
+}
+
+func newAgentListCmd(a *app) *cobra.Command {
+	var kind, state string
+	narrow := fields{"kind": &kind, "state": &state}
+	cmd := leaf{
+		use: "list", aliases: []string{"ls"},
+		short:    "List agents",
+		long:     "Lists agents with what the daemon believes of them, from evidence only.",
+		examples: "  molecli agent list\n  molecli agent list --state offline -o json",
+		args:     exactly(),
+		run: func(ctx context.Context, _ []string) error {
+			s, err := a.session(ctx)
+			if err != nil {
+				return err
+			}
+			if err := narrow.read(s.config.Filter); err != nil {
+				return err
+			}
+			return listPages(ctx, s, agentView(), func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Agent], error) {
+				return s.client.Agents(ctx, molecule.AgentFilter{
+					Kind: molecule.AgentKind(kind), State: molecule.AgentState(state), Limit: limit, Cursor: cursor,
+				})
+			})
+		},
+	}.command()
+	narrow.flags(cmd)
+	return cmd
+}
+
+func newAgentShowCmd(a *app) *cobra.Command {
+	return leaf{
+		use: "show NAME", aliases: []string{"get"},
+		short:    "Show one agent",
+		long:     "Shows everything known about one agent, by name or by a prefix of its id.",
+		examples: "  molecli agent show echo\n  molecli agent show echo -o yaml",
+		args:     exactly("NAME"), complete: a.completeAgents,
+		run: func(ctx context.Context, args []string) error {
+			s, err := a.session(ctx)
+			if err != nil {
+				return err
+			}
+			agent, err := s.client.Agent(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return agentView().one(s.printer, agent)
+		},
+	}.command()
+}
+
+func newAgentRemoveCmd(a *app) *cobra.Command {
+	return leaf{
+		use: "remove NAME", aliases: []string{"rm", "delete"},
+		short:    "Remove an agent",
+		long:     "Removes an agent. It is refused while schedules name it; its runs are kept.",
+		examples: "  molecli agent remove echo\n  molecli agent remove echo --yes",
+		args:     exactly("NAME"), complete: a.completeAgents,
+		run: func(ctx context.Context, args []string) error {
+			s, err := a.session(ctx)
+			if err != nil {
+				return err
+			}
+			if err := s.confirm("removing agent " + args[0]); err != nil {
+				return err
+			}
+			if err := s.client.RemoveAgent(ctx, args[0]); err != nil {
+				return err
+			}
+			s.done("agent %s removed", args[0])
+			return nil
+		},
+	}.command()
+}

@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// agentForm is what can be said about an agent on the command line.
+type agentForm struct {
+	app     *app
+	name    string
+	rename  string
+	exec    string
+	shell   bool
+	dir     string
+	passEnv []string
+	url     string
+	max     int
+
+	given func(flag string) bool // whether the flag was typed
+}
+
+// flags defines the flags that add and update share.
+func (o *agentForm) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.exec, "exec", "", "local command: prompt on its standard input, reply on its standard output")
+	f.BoolVar(&o.shell, "shell", false, "let /bin/sh run the command")
+	f.StringVar(&o.dir, "dir", "", "working directory of the command")
+	f.StringArrayVar(&o.passEnv, "pass-env", nil, "variable of the daemon that the command may see (repeatable)")
+	f.StringVar(&o.url, "url", "", "address of an agent that speaks A2A")
+	f.IntVar(&o.max, "max-concurrent", 1, "most runs at the same time")
+	o.given = f.Changed
+}
+
+// check refuses flags that do not go together.
+func (o *agentForm) check() error {
+	if o.given("exec") && o.given("url") {
+		return molecule.Errorf(molecule.Invalid, "an agent has either --exec or --url, not both")
+	}
+	for _, flag := range []string{"shell", "dir", "pass-env"} {
+		if o.given(flag) && o.given("url") {
+			return molecule.Errorf(molecule.Invalid, "--%s belongs to --exec, not to --url", flag)
+		}
+	}
+	if o.given("max-concurrent") && (o.max < 1 || o.max > 1000) {
+		return molecule.Errorf(molecule.Invalid, "--max-concurrent is %d, it must be between 1 and 1000", o.max)
+	}
+	return nil
+}
+
+// command returns the command part of the form, starting from what was.
+func (o *agentForm) command(was *molecule.Exec) (*molecule.Exec, error) {
+	var e molecule.Exec
+	if was != nil {
+		e = *was
+	}
+	if o.given("exec") {
+		e.Command, e.Argv = o.exec, nil
+	}
+	if o.given("shell") {
+		e.Shell, e.Argv = o.shell, nil
+	}
+	if o.given("pass-env") {
+		e.PassEnv = o.passEnv
+	}
+	if o.given("dir") {
+		// The daemon's directory is not the operator's: what is relative is so here.
+		dir, err := filepath.Abs(o.dir)
+		if err != nil {
+			return nil, molecule.Errorf(molecule.Invalid, "--dir %q is no path", o.dir).WithCause(err)
+		}
+		e.Dir = dir
+	}
+	return &e, nil
+}
+
+// changesCommand reports whether a flag of the command part was typed.
+func (o *agentForm) changesCommand() bool {
+	return o.given("exec") || o.given("shell") || o.given("dir") || o.given("pass-env")
+}
+
+func newAgentAddCmd(a *app) *cobra.Command {
+	o := &agentForm{app: a}
+	cmd := leaf{
+		use:   "add NAME (--exec COMMAND | --url URL)",
+		short: "Add an agent",
+		long: "Adds an agent. With --exec it is a local command, which the daemon starts for each\n" +
+			"prompt; adding one needs the socket and administrator rights. With --url it is a\n" +
+			"server that speaks A2A.",
+		examples: "  molecli agent add echo --exec 'tr a-z A-Z'\n  molecli agent add helper --url http://127.0.0.1:9000/ --max-concurrent 2",
+		args:     exactly("NAME"),
+		run: func(ctx context.Context, args []string) error {
+			o.name = args[0]
+			if err := o.check(); err != nil {
+				return err
+			}
+			return o.add(ctx)
+		},
+	}.command()
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *agentForm) add(ctx context.Context) error {
+	in := molecule.Agent{Name: o.name, Kind: molecule.AgentPush, URL: o.url, MaxConcurrent: o.max}
+	if o.url == "" {
+		e, err := o.command(nil)
+		if err != nil {
+			return err
+		}
+		in.Kind, in.Exec = molecule.AgentExec, e
+	}
+	if in.URL == "" && in.Exec.Command == "" {
+		return molecule.Errorf(molecule.Invalid, "what is agent %s? Say --exec COMMAND or --url URL", o.name).
+			WithHint("molecli agent add %s --exec 'tr a-z A-Z'", o.name)
+	}
+	if err := in.Validate(); err != nil {
+		return err
+	}
+	s, err := o.app.session(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.client.CreateAgent(ctx, &in); err != nil {
+		return err
+	}
+	if s.structured() || s.config.Output == outName {
+		return agentView().one(s.printer, in)
+	}
+	if err := s.line("agent %s added: %s %s", in.Name, in.Kind, agentWhere(in)); err != nil {
+		return err
+	}
+	s.note("try: molecli agent run %s --prompt 'say hello'", in.Name)
+	return nil
+}
+
+func newAgentUpdateCmd(a *app) *cobra.Command {
+	o := &agentForm{app: a}
+	cmd := leaf{
+		use:   "update NAME",
+		short: "Change an agent",
+		long: "Changes what is named by a flag and leaves the rest. A local command stays one, and\n" +
+			"so does a server. Runs under way are not touched.",
+		examples: "  molecli agent update echo --max-concurrent 4\n  molecli agent update echo --exec 'tr a-z A-Z' --dir /tmp",
+		args:     exactly("NAME"), complete: a.completeAgents,
+		run: func(ctx context.Context, args []string) error {
+			o.name = args[0]
+			if err := o.check(); err != nil {
+				return err
+			}
+			return o.update(ctx)
+		},
+	}.command()
+	o.flags(cmd)
+	cmd.Flags().StringVar(&o.rename, "name", "", "new name")
+	return cmd
+}
+
+func (o *agentForm) update(ctx context.Context) error {
+	if !o.given("name") && !o.given("url") && !o.given("max-concurrent") && !o.changesCommand() {
+		return molecule.Errorf(molecule.Invalid, "nothing to change").WithHint("molecli agent update --help")
+	}
+	s, err := o.app.session(ctx)
+	if err != nil {
+		return err
+	}
+	var up molecule.AgentUpdate
+	if o.given("name") {
+		up.Name = &o.rename
+	}
+	if o.given("url") {
+		up.URL = &o.url
+	}
+	if o.given("max-concurrent") {
+		up.MaxConcurrent = &o.max
+	}
+	if o.changesCommand() {
+		was, err := s.client.Agent(ctx, o.name)
+		if err != nil {
+			return err
+		}
+		if up.Exec, err = o.command(was.Exec); err != nil {
+			return err
+		}
+	}
+	agent, err := s.client.UpdateAgent(ctx, o.name, up)
+	if err != nil {
+		return err
+	}
+	s.done("agent %s updated", agent.Name)
+	return agentView().one(s.printer, agent)
+}

@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// completeWait bounds what a person with a finger on the tab key waits.
+const completeWait = time.Second
+
+func newCompletionCmd(_ *app) *cobra.Command {
+	shells := []string{"bash", "zsh", "fish"}
+	cmd := leaf{
+		use:   "completion bash|zsh|fish",
+		short: "Print the completion script of a shell",
+		long:  "Prints a script that completes commands, flags and the names of agents and schedules.",
+		examples: "  source <(molecli completion bash)\n" +
+			"  molecli completion fish > ~/.config/fish/completions/molecli.fish",
+		args:     exactly("SHELL"),
+		complete: cobra.FixedCompletions(shells, cobra.ShellCompDirectiveNoFileComp),
+	}.command()
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		root, out := cmd.Root(), cmd.OutOrStdout()
+		switch args[0] {
+		case "bash":
+			return root.GenBashCompletionV2(out, true)
+		case "zsh":
+			return root.GenZshCompletion(out)
+		case "fish":
+			return root.GenFishCompletion(out, true)
+		}
+		return molecule.Errorf(molecule.Invalid, "there is no completion for %q", args[0]).
+			WithHint("use one of: %s", strings.Join(shells, ", "))
+	}
+	return cmd
+}
+
+// completeFlag offers values for a flag that exists.
+func completeFlag(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
+	// The only failure is a flag that was never defined, which a test would see.
+	_ = cmd.RegisterFlagCompletionFunc(flag, f)
+}
+
+// names makes a completion from a question to the daemon; without an answer it
+// offers nothing.
+func (a *app) names(ask func(context.Context, *session) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		const none = cobra.ShellCompDirectiveNoFileComp
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeWait)
+		defer cancel()
+		s, err := a.session(ctx)
+		if err != nil {
+			return nil, none
+		}
+		all, err := ask(ctx, s)
+		if err != nil {
+			return nil, none
+		}
+		return slices.DeleteFunc(all, func(n string) bool { return !strings.HasPrefix(n, prefix) }), none
+	}
+}
+
+func (a *app) completeAgents(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		page, err := s.client.Agents(ctx, molecule.AgentFilter{Limit: molecule.MaxLimit})
+		return namesOf(page.Items, agentView().name), err
+	})(cmd, args, prefix)
+}
+
+func (a *app) completeSchedules(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		page, err := s.client.Schedules(ctx, molecule.ScheduleFilter{Limit: molecule.MaxLimit})
+		return namesOf(page.Items, scheduleView().name), err
+	})(cmd, args, prefix)
+}
+
+func (a *app) completeRuns(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		page, err := s.client.Runs(ctx, molecule.RunFilter{})
+		return namesOf(page.Items, runView(nil).name), err
+	})(cmd, args, prefix)
+}
+
+func (a *app) completeSubsystems(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		l, err := s.client.Liveness(ctx)
+		return slices.Sorted(maps.Keys(l.Subsystems)), err
+	})(cmd, args, prefix)
+}
+
+// completeSettings offers the keys of settings.
+func completeSettings(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return namesOf(kept(), func(s setting) string { return s.key }), cobra.ShellCompDirectiveNoFileComp
+}
+
+func namesOf[T any](items []T, name func(T) string) []string {
+	var out []string
+	for _, item := range items {
+		out = append(out, name(item))
+	}
+	return out
+}

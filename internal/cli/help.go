@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/wire"
+)
+
+// newHelpCmd shows the help of a command, or a topic.
+func newHelpCmd(a *app) *cobra.Command {
+	cmd := leaf{
+		use:      "help [COMMAND | TOPIC]",
+		short:    "Help about a command or a topic",
+		long:     "Shows the help of a command, or one of the topics:\n" + strings.Join(topicNames(), ", ") + ".",
+		examples: "  molecli help schedule add\n  molecli help exit-codes",
+		complete: cobra.FixedCompletions(topicNames(), cobra.ShellCompDirectiveNoFileComp),
+	}.command()
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			if text, ok := topics()[args[0]]; ok {
+				writeLine(a.env.Streams.Out, text())
+				return nil
+			}
+		}
+		found, rest, err := cmd.Root().Find(args)
+		if err != nil {
+			return molecule.Errorf(molecule.Invalid, "%s", err)
+		}
+		if len(rest) > 0 {
+			err := molecule.Errorf(molecule.Invalid, "there is no help for %q", strings.Join(args, " "))
+			if near := molecule.Nearest(rest[0], append(topicNames(), namesOf(found.Commands(), (*cobra.Command).Name)...)); near != "" {
+				return err.WithHint("molecli help %s", near)
+			}
+			return err.WithHint("molecli --help")
+		}
+		return found.Help()
+	}
+	return cmd
+}
+
+// writeHelp writes the help of a command to standard output.
+func writeHelp(cmd *cobra.Command) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n%s\n\nUsage:\n", cmd.Short, cmd.Long)
+	if cmd.HasAvailableSubCommands() && cmd.RunE != nil && cmd.Args != nil {
+		fmt.Fprintf(&b, "  %s COMMAND\n", cmd.CommandPath())
+	} else {
+		fmt.Fprintf(&b, "  %s [FLAGS]\n", cmd.UseLine())
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:\n")
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-12s %s\n", sub.Name(), sub.Short)
+			}
+		}
+	}
+	fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
+	writeFlags(&b, "Flags", cmd.LocalNonPersistentFlags())
+	writeFlags(&b, "Global flags", cmd.Root().PersistentFlags())
+	if !cmd.HasParent() {
+		b.WriteString("\nTopics (molecli help TOPIC): " + strings.Join(topicNames(), ", ") + "\n")
+	}
+	writeLine(cmd.OutOrStdout(), b.String())
+}
+
+func writeFlags(b *strings.Builder, title string, f *pflag.FlagSet) {
+	if f.HasAvailableFlags() {
+		fmt.Fprintf(b, "\n%s:\n%s", title, f.FlagUsages())
+	}
+}
+
+// topics returns the help texts that belong to no command.
+func topics() map[string]func() string {
+	return map[string]func() string{
+		"exit-codes":  exitCodesTopic,
+		"environment": environmentTopic,
+		"formatting":  func() string { return formattingTopic },
+		"cron":        func() string { return cronTopic },
+		"security":    func() string { return securityTopic },
+	}
+}
+
+func topicNames() []string {
+	return []string{"cron", "environment", "exit-codes", "formatting", "security"}
+}
+
+func exitCodesTopic() string {
+	var b strings.Builder
+	b.WriteString("Exit status of molecli and moleculed\n\n")
+	for _, e := range wire.Exits() {
+		fmt.Fprintf(&b, "  %3d  %s\n", e.Status, e.Meaning)
+	}
+	b.WriteString("\nA command that waits for a run exits by its outcome: ok and quiet 0, timeout 7,\nblocked 4, any other 1.")
+	return b.String()
+}
+
+func environmentTopic() string {
+	var b strings.Builder
+	b.WriteString("Environment\n\nEach global flag has a variable. A flag is stronger than its variable, which is\nstronger than the file of molecli config path.\n\n")
+	all := settings()
+	slices.SortFunc(all, func(x, y setting) int { return strings.Compare(x.key, y.key) })
+	for _, s := range all {
+		fmt.Fprintf(&b, "  %-20s  %s\n", s.variable(), s.usage)
+	}
+	b.WriteString("\n  NO_COLOR              when set, no colour unless --color always\n" +
+		"  XDG_CONFIG_HOME       where molecule/molecli.yaml is looked for (~/.config)\n" +
+		"  XDG_RUNTIME_DIR       where moleculed/moleculed.sock is looked for first")
+	return b.String()
+}
+
+const formattingTopic = `Formatting
+
+  table   on a terminal: aligned, fitted to its width, times as ages. In a pipe: one row
+          a line, fields separated by tabs, no titles, no colour, nothing cut, times as
+          RFC 3339 in UTC
+  wide    table with every column, however long the lines get
+  json    one object, or {"items":[…]} for a list
+  jsonl   one object a line
+  yaml    the same as json, as YAML
+  name    one name (runs and events: id) a line
+
+A command that creates something prints the created object itself. --sort COLUMN orders
+a list, --sort -COLUMN from the end; --filter KEY=VALUE is told by the help of each list.
+--time relative|iso|local and --tz ZONE say how a table writes times. Colour is one of the
+terminal's own sixteen; a sign always says the same: ✓ good, ! look, ✗ bad, … under way.`
+
+const cronTopic = `Cron expressions
+
+  minute hour day-of-month month weekday, or one of
+  @hourly @daily @midnight @weekly @monthly @yearly @annually
+
+  *        every            5        that one        1,15     a list
+  1-5      a range          */10     every tenth     MON-FRI  names
+  L        the last day     15W      the weekday nearest to the 15th
+  5L       the last Friday  1#2      the second Monday
+
+When both day fields are restricted, either fits. The zone is UTC unless --tz names one.
+Where a clock jumps, an expression whose minute or hour begins with a star keeps the grid
+of real time; any other fires once: at the first instant behind a gap, in the first pass of
+a repeated hour. Try an expression: molecli schedule describe '0 8 * * MON-FRI' --tz Europe/Berlin`
+
+const securityTopic = `Security
+
+On the unix socket the kernel says who you are, and no token is needed. Over http the
+daemon wants a token: --token-file names a file of mode 0600 that holds it. A token is
+never given on the command line, where every process of the machine can read it.
+
+An exec agent is a program that the daemon runs: adding or changing one needs the socket
+and administrator rights. A command is split into words without a shell; --shell asks for
+one. The program sees only a few variables, and those named by --pass-env.
+
+A daemon that serves an organisation answers a request for another like one for a path
+that does not exist: "not found" may mean a wrong --org.`

@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// readPrompt returns the text that --prompt stands for: itself, the content of
+// the file behind @, or standard input for -.
+func (p *printer) readPrompt(flag string) (string, error) {
+	text := flag
+	switch {
+	case flag == "-":
+		raw, err := io.ReadAll(io.LimitReader(p.In, molecule.MaxPromptBytes+1))
+		if err != nil {
+			return "", molecule.Errorf(molecule.Invalid, "prompt cannot be read from standard input").WithCause(err)
+		}
+		text = string(raw)
+	case strings.HasPrefix(flag, "@"):
+		raw, err := readBounded(flag[1:], molecule.MaxPromptBytes+1)
+		if err != nil {
+			return "", err
+		}
+		text = string(raw)
+	}
+	if text != flag && len(text) > molecule.MaxPromptBytes {
+		// Only so much was read: how long it is, nobody knows.
+		return "", molecule.Errorf(molecule.TooLarge, "prompt is over %d bytes", molecule.MaxPromptBytes).
+			WithHint("put the text in a file the agent can read and name the file in the prompt")
+	}
+	return text, molecule.ValidatePrompt(text)
+}
+
+// readBounded reads at most max bytes of a file.
+func readBounded(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		var raw []byte
+		if raw, err = io.ReadAll(io.LimitReader(f, max)); err == nil {
+			return raw, nil
+		}
+	}
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
+		err = pe.Err
+	}
+	return nil, molecule.Errorf(molecule.Invalid, "prompt file %q cannot be read", path).WithCause(err).
+		WithHint("--prompt @FILE reads a file, --prompt - standard input")
+}
+
+// confirm asks before something is destroyed. Where nobody can answer, --yes
+// must have.
+func (s *session) confirm(what string) error {
+	if s.config.Yes {
+		return nil
+	}
+	if !s.InTTY || s.config.NoInput {
+		return molecule.Errorf(molecule.Invalid, "not %s without being told to", what).WithHint("add --yes")
+	}
+	_, err := io.WriteString(s.Err, "Really "+what+" at "+s.client.Endpoint()+"? [y/N] ")
+	if err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(s.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return molecule.Errorf(molecule.Invalid, "not %s: the answer was not yes", what)
+}

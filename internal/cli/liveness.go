@@ -1,0 +1,323 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/molecule-ai/molecli/internal/client"
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/term"
+	"github.com/molecule-ai/molecli/internal/wire"
+)
+
+// Pauses between two looks.
+const (
+	waitPause  = 200 * time.Millisecond
+	watchPause = 2 * time.Second
+)
+
+// liveness asks whether the daemon is alive.
+type liveness struct {
+	app   *app
+	names []string
+	wait  time.Duration
+	watch bool
+}
+
+func newLivenessCmd(a *app) *cobra.Command {
+	o := &liveness{app: a}
+	cmd := leaf{
+		use:   "liveness [SUBSYSTEM…]",
+		short: "Is the daemon alive?",
+		long: "Shows every subsystem of the daemon with what its last finished tick proves, then the\n" +
+			"agents and the schedules. Exit status: 0 when all is well, 10 when a subsystem is\n" +
+			"stale, stuck or in backoff or an optional one failed, 11 when a critical one failed.\n" +
+			"Agents and schedules never change it.",
+		examples: "  molecli liveness --wait 10s\n  molecli liveness scheduler -o json",
+		complete: a.completeSubsystems,
+		run: func(ctx context.Context, args []string) error {
+			o.names = args
+			return o.run(ctx)
+		},
+	}.command()
+	f := cmd.Flags()
+	f.DurationVar(&o.wait, "wait", 0, "look again until all is well, for at most this long")
+	f.BoolVar(&o.watch, "watch", false, "look again until interrupted")
+	cmd.AddCommand(newLivenessDumpCmd(a))
+	return cmd
+}
+
+func (o *liveness) run(ctx context.Context) error {
+	p, err := o.app.printer()
+	if err != nil {
+		return err
+	}
+	if o.watch {
+		return o.follow(ctx, p)
+	}
+	l, err := o.look(ctx, p)
+	if o.wait > 0 {
+		l, err = o.await(ctx, p, l, err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.liveness(l, o.app.now()); err != nil {
+		return err
+	}
+	return judged(livenessExit(l))
+}
+
+// look asks once and keeps what was asked for.
+func (o *liveness) look(ctx context.Context, p *printer) (molecule.Liveness, error) {
+	c, err := o.app.connect(ctx, p.config)
+	if err != nil {
+		return molecule.Liveness{}, err
+	}
+	l, err := c.Liveness(ctx)
+	if err != nil {
+		return l, err
+	}
+	return only(l, o.names)
+}
+
+// await looks again until all is well or the time is over, and returns what it
+// saw last. A daemon that is not up yet, or not yet ready, is waited for.
+func (o *liveness) await(ctx context.Context, p *printer, l molecule.Liveness, err error) (molecule.Liveness, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.wait)
+	defer cancel()
+	pause := time.NewTicker(waitPause)
+	defer pause.Stop()
+	for (err == nil && livenessExit(l) != wire.ExitOK) || (err != nil && worthWaiting(err)) {
+		select {
+		case <-ctx.Done():
+			return l, err
+		case <-pause.C:
+		}
+		again, failed := o.look(ctx, p)
+		if ctx.Err() != nil {
+			return l, err // the look was cut off and proves nothing
+		}
+		l, err = again, failed
+	}
+	return l, err
+}
+
+// worthWaiting reports whether err may be gone when the daemon is up.
+func worthWaiting(err error) bool {
+	_, absent := errors.AsType[*client.Unreachable](err)
+	code := molecule.CodeOf(err)
+	return absent || code == molecule.Unavailable || code == molecule.Timeout
+}
+
+// follow looks again and again until ctx ends.
+func (o *liveness) follow(ctx context.Context, p *printer) error {
+	pause := time.NewTicker(watchPause)
+	defer pause.Stop()
+	for {
+		l, err := o.look(ctx, p)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && !worthWaiting(err):
+			return err
+		case err != nil:
+			writeLine(p.Err, p.paint.Mark(term.Bad)+" "+message(err))
+		default:
+			if err := o.frame(p, l); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pause.C:
+		}
+	}
+}
+
+// frame writes one look of many: over the last one on a terminal.
+func (o *liveness) frame(p *printer, l molecule.Liveness) error {
+	if p.config.Output == outJSON {
+		return p.jsonLine(l)
+	}
+	if p.OutTTY {
+		if err := p.write("\x1b[H\x1b[2J"); err != nil {
+			return err
+		}
+	}
+	return p.liveness(l, o.app.now())
+}
+
+// only narrows l to the named subsystems.
+func only(l molecule.Liveness, names []string) (molecule.Liveness, error) {
+	if len(names) == 0 {
+		return l, nil
+	}
+	all := l.Subsystems
+	l.Subsystems = make(map[string]molecule.Subsystem, len(names))
+	for _, name := range names {
+		s, ok := all[name]
+		if !ok {
+			err := molecule.Errorf(molecule.NotFound, "there is no subsystem %q", name)
+			if near := molecule.Nearest(name, slices.Sorted(maps.Keys(all))); near != "" {
+				return l, err.WithHint("molecli liveness %s", near)
+			}
+			return l, err.WithHint("molecli liveness -o name")
+		}
+		l.Subsystems[name] = s
+	}
+	return l, nil
+}
+
+// livenessExit returns the exit status for what the evidence says.
+func livenessExit(l molecule.Liveness) int {
+	status := wire.ExitOK
+	for _, s := range l.Subsystems {
+		switch {
+		case s.State == molecule.SubsystemFailed && !s.Optional:
+			return wire.ExitDead
+		case !fine(s):
+			status = wire.ExitStale
+		}
+	}
+	return status
+}
+
+// fine reports whether there is nothing to worry about. A state this program
+// does not know is something to worry about.
+func fine(s molecule.Subsystem) bool {
+	switch s.State {
+	case molecule.SubsystemHealthy, molecule.SubsystemStopped:
+		return true
+	case molecule.SubsystemStarting:
+		return s.WithinGrace
+	}
+	return false
+}
+
+// part is one subsystem with its name.
+type part struct {
+	name string
+	molecule.Subsystem
+}
+
+// liveness writes the answer in the face that is asked for.
+func (p *printer) liveness(l molecule.Liveness, now time.Time) error {
+	var parts []part
+	for _, name := range slices.Sorted(maps.Keys(l.Subsystems)) {
+		parts = append(parts, part{name, l.Subsystems[name]})
+	}
+	switch {
+	case p.structured():
+		return p.encode(l)
+	case p.config.Output == outName:
+		return partView(now).list(p, parts)
+	}
+	if err := partView(now).list(p, parts); err != nil {
+		return err
+	}
+	gap := "  "
+	if p.layout.Pipe {
+		gap = "\t"
+	}
+	return p.write("agents   " + gap + agentLine(l.Agents) + "\nschedules" + gap + scheduleLine(l.Schedules) + "\n")
+}
+
+func agentLine(a molecule.AgentCounts) string {
+	return strconv.Itoa(a.Online) + " online, " + strconv.Itoa(a.Pending) + " pending, " + strconv.Itoa(a.Offline) + " offline"
+}
+
+func scheduleLine(s molecule.ScheduleCounts) string {
+	return strconv.Itoa(s.OnTime) + " on time, " + strconv.Itoa(s.Late) + " late, " + strconv.Itoa(s.Failing) + " failing, " +
+		strconv.Itoa(s.Paused) + " paused, " + strconv.Itoa(s.Error) + " in error"
+}
+
+func partView(now time.Time) view[part] {
+	return view[part]{
+		noun: "subsystems",
+		name: func(s part) string { return s.name },
+		columns: []column[part]{
+			{Column: term.Column{Title: "SUBSYSTEM"}, cell: func(s part) term.Cell { return term.Text(s.name) }},
+			{Column: term.Column{Title: "STATE"}, cell: partStateCell},
+			{Column: term.Column{Title: "LAST TICK", Drop: 1}, cell: func(s part) term.Cell { return lastTick(s, now) }},
+			{Column: term.Column{Title: "PROMISE", Drop: 3}, cell: func(s part) term.Cell { return term.Text(promise(s)) }},
+			{Column: term.Column{Title: "RESTARTS", Drop: 4}, cell: func(s part) term.Cell { return term.Text(strconv.Itoa(s.Restarts)) }},
+			{Column: term.Column{Title: "LAST ERROR", Drop: 2, Min: 16}, cell: func(s part) term.Cell { return term.Text(trouble(s)) }},
+		},
+	}
+}
+
+func partStateCell(s part) term.Cell {
+	text := string(s.State)
+	if s.Optional {
+		text += " (optional)"
+	}
+	switch s.State {
+	case molecule.SubsystemHealthy:
+		return term.Toned(term.Good, text)
+	case molecule.SubsystemStarting:
+		if s.WithinGrace {
+			return term.Toned(term.Busy, text)
+		}
+	case molecule.SubsystemStopped:
+		return term.Toned(term.Faint, text)
+	case molecule.SubsystemFailed:
+		return term.Toned(term.Bad, text)
+	}
+	return term.Toned(term.Warn, text)
+}
+
+// lastTick trusts the daemon's own count of seconds: its clock and ours may
+// differ.
+func lastTick(s part, now time.Time) term.Cell {
+	switch {
+	case s.LastTickAt == nil:
+		return term.Text("never")
+	case s.SecondsAgo != nil:
+		return term.When(now.Add(-time.Duration(*s.SecondsAgo * float64(time.Second))))
+	}
+	return term.When(*s.LastTickAt)
+}
+
+func promise(s part) string {
+	if s.EverySeconds <= 0 {
+		return ""
+	}
+	return "every " + molecule.Duration(time.Duration(s.EverySeconds*float64(time.Second))).String()
+}
+
+// trouble returns where a stuck subsystem is, or else its last error.
+func trouble(s part) string {
+	if s.BlockedIn != "" {
+		return "blocked in " + s.BlockedIn
+	}
+	return s.LastError
+}
+
+func newLivenessDumpCmd(a *app) *cobra.Command {
+	return leaf{
+		use:      "dump SUBSYSTEM",
+		short:    "Print the stacks of one subsystem",
+		long:     "Prints the goroutine stacks of one subsystem, to see where a stuck one is.",
+		examples: "  molecli liveness dump scheduler\n  molecli liveness dump store-writer",
+		args:     exactly("SUBSYSTEM"), complete: a.completeSubsystems,
+		run: func(ctx context.Context, args []string) error {
+			s, err := a.session(ctx)
+			if err != nil {
+				return err
+			}
+			text, err := s.client.SubsystemDump(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return s.text(text)
+		},
+	}.command()
+}

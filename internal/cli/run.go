@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/term"
+)
+
+func newRunCmd(a *app) *cobra.Command {
+	return newGroup(group{
+		use: "run", aliases: []string{"runs"},
+		short:    "What became of slots and prompts",
+		long:     "A run is what became of one slot of a schedule, or of one prompt sent by hand.",
+		examples: "  molecli run list\n  molecli run list --outcome timeout",
+	}, newRunListCmd(a), newRunShowCmd(a), newRunWatchCmd(a))
+}
+
+// runView is how runs are shown. short, when not nil, maps an id to the prefix
+// that tells it from the others on the screen.
+func runView(short func(string) string) view[molecule.Run] {
+	type R = molecule.Run
+	if short == nil {
+		short = func(id string) string { return id }
+	}
+	return view[R]{
+		noun:   "runs",
+		name:   func(r R) string { return r.ID },
+		empty:  "molecli schedule run NAME",
+		record: runRecord,
+		columns: []column[R]{
+			{Column: term.Column{Title: "ID"}, cell: func(r R) term.Cell { return term.Text(short(r.ID)) }},
+			{Column: term.Column{Title: "SCHEDULE", Drop: 2}, cell: func(r R) term.Cell { return term.Text(r.Schedule) }},
+			{Column: term.Column{Title: "AGENT", Drop: 4}, cell: func(r R) term.Cell { return term.Text(r.Agent) }},
+			{Column: term.Column{Title: "SLOT", Drop: 1}, cell: func(r R) term.Cell { return term.When(r.Slot) }},
+			{Column: term.Column{Title: "OUTCOME"}, cell: runOutcomeCell},
+			{Column: term.Column{Title: "TOOK", Drop: 5}, cell: func(r R) term.Cell { return term.Text(took(r)) }},
+			{Column: term.Column{Title: "REPLY", Drop: 3, Min: 12}, cell: func(r R) term.Cell { return term.Text(said(r)) }},
+			{Column: term.Column{Title: "TRIGGER"}, wide: true, cell: func(r R) term.Cell { return term.Text(string(r.Trigger)) }},
+			{Column: term.Column{Title: "ATTEMPT"}, wide: true, cell: func(r R) term.Cell { return term.Text(strconv.Itoa(r.Attempt)) }},
+			{Column: term.Column{Title: "STATE"}, wide: true, cell: func(r R) term.Cell { return term.Text(string(r.State)) }},
+		},
+	}
+}
+
+// runOutcomeCell shows the outcome, or where an open run is on its way.
+func runOutcomeCell(r molecule.Run) term.Cell {
+	if r.Outcome == "" {
+		return term.Toned(term.Busy, string(r.State))
+	}
+	text := string(r.Outcome)
+	if r.Slots > 1 {
+		text += " x" + strconv.Itoa(r.Slots)
+	}
+	return term.Toned(outcomeTone(r.Outcome), text)
+}
+
+// took returns how long a run took from its start.
+func took(r molecule.Run) string {
+	if r.StartedAt.IsZero() || r.EndedAt.IsZero() {
+		return ""
+	}
+	return term.Span(r.EndedAt.Sub(r.StartedAt))
+}
+
+// said returns the reply, or why there is none.
+func said(r molecule.Run) string {
+	if r.Reply != "" {
+		return r.Reply
+	}
+	return r.Reason
+}
+
+func runRecord(r molecule.Run) term.Record {
+	rec := term.Record{
+		{Title: "id", Cell: term.Text(r.ID)},
+		{Title: "schedule", Cell: term.Text(r.Schedule)},
+		{Title: "agent", Cell: term.Text(r.Agent)},
+		{Title: "trigger", Cell: term.Text(string(r.Trigger))},
+		{Title: "slot", Cell: term.When(r.Slot)},
+		{Title: "slot to", Cell: term.When(r.SlotTo)},
+		{Title: "outcome", Cell: runOutcomeCell(r)},
+		{Title: "reason", Cell: term.Text(r.Reason)},
+		{Title: "claimed", Cell: term.When(r.ClaimedAt)},
+		{Title: "started", Cell: term.When(r.StartedAt)},
+		{Title: "ended", Cell: term.When(r.EndedAt)},
+		{Title: "took", Cell: term.Text(took(r))},
+		{Title: "deadline", Cell: term.When(r.Deadline)},
+		{Title: "message id", Cell: term.Text(r.MessageID)},
+		{Title: "prompt", Cell: term.Text(r.Prompt)},
+		{Title: "reply", Cell: term.Text(r.Reply)},
+	}
+	for _, at := range r.Attempts {
+		c := outcomeAt(at.Outcome, at.StartedAt)
+		c.Text = strings.TrimSpace(c.Text + " " + at.Reason)
+		rec = append(rec, term.Field{Title: "attempt " + strconv.Itoa(at.Number), Cell: c})
+	}
+	return rec
+}
+
+// shortIDs returns a function that shortens the ids of runs to what tells them
+// apart, at least eight characters.
+func shortIDs(runs []molecule.Run) func(string) string {
+	n, seen := 8, map[string]bool{}
+	for _, r := range runs {
+		seen[r.ID] = true
+	}
+	for {
+		prefixes, longest := map[string]bool{}, 0
+		for id := range seen {
+			prefixes[id[:min(n, len(id))]] = true
+			longest = max(longest, len(id))
+		}
+		if len(prefixes) == len(seen) || n >= longest {
+			return func(id string) string { return id[:min(n, len(id))] }
+		}
+		n++
+	}
+}
+
+func newRunListCmd(a *app) *cobra.Command {
+	var f molecule.RunFilter
+	narrow := fields{"schedule": &f.Schedule, "agent": &f.Agent, "outcome": (*string)(&f.Outcome)}
+	cmd := leaf{
+		use: "list", aliases: []string{"ls"},
+		short: "List runs, newest first",
+		long: "Lists runs, newest first. A row of outcome missed covers all slots that passed in one\n" +
+			"stretch.",
+		examples: "  molecli run list --limit 20\n  molecli run list --schedule hello -o jsonl",
+		args:     exactly(),
+		run: func(ctx context.Context, _ []string) error {
+			s, err := a.session(ctx)
+			if err != nil {
+				return err
+			}
+			if err := narrow.read(s.config.Filter); err != nil {
+				return err
+			}
+			return s.listRuns(ctx, f)
+		},
+	}.command()
+	narrow.flags(cmd)
+	cmd.Flags().BoolVar(&f.Open, "open", false, "only runs that have not ended")
+	completeFlag(cmd, "schedule", a.completeSchedules)
+	completeFlag(cmd, "agent", a.completeAgents)
+	return cmd
+}
+
+func (s *session) listRuns(ctx context.Context, f molecule.RunFilter) error {
+	runs, more, err := collect(ctx, s.config.Limit, func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Run], error) {
+		f.Limit, f.Cursor = limit, cursor
+		return s.client.Runs(ctx, f)
+	})
+	if err != nil {
+		return err
+	}
+	var short func(string) string
+	if !s.layout.Pipe && s.config.Output == outTable {
+		short = shortIDs(runs)
+	}
+	if err := runView(short).list(s.printer, runs); err != nil {
+		return err
+	}
+	if more {
+		s.note("there are more than %d: see --limit", s.config.Limit)
+	}
+	return nil
+}
+
+func newRunShowCmd(a *app) *cobra.Command {
+	return leaf{
+		use: "show ID", aliases: []string{"get"},
+		short:    "Show one run",
+		long:     "Shows one run with its prompt and every attempt, by a prefix of its id.",
+		examples: "  molecli run show \"$(molecli run list -o name --limit 1)\"\n  molecli run show \"$(molecli run list -o name --limit 1)\" -o json",
+		args:     exactly("ID"), complete: a.completeRuns,
+		run: func(ctx context.Context, args []string) error {
+			s, err := a.session(ctx)
+			if err != nil {
+				return err
+			}
+			run, err := s.client.Run(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return runView(nil).one(s.printer, run)
+		},
+	}.command()
+}
+
+func newRunWatchCmd(a *app) *cobra.Command {
+	var wait time.Duration
+	cmd := leaf{
+		use:   "watch [ID]",
+		short: "Wait for a run, or follow all",
+		long: "With an id: waits until the run has ended, prints its reply and exits by its outcome.\n" +
+			"Without: prints what happens to runs, until it is interrupted.",
+		examples: "  molecli run watch \"$(molecli schedule run hello --detach -o name)\"\n  molecli run watch -o jsonl",
+		args:     between(0, "ID"), complete: a.completeRuns,
+		run: func(ctx context.Context, args []string) error {
+			s, err := a.session(ctx)
+			if err != nil {
+				return err
+			}
+			if wait > 0 {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, wait)
+				defer cancel()
+			}
+			if len(args) == 0 {
+				return s.watchEvents(ctx, eventWatch{types: []string{"run."}, after: -1})
+			}
+			run, err := s.client.WaitRun(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return s.conclude(run)
+		},
+	}.command()
+	cmd.Flags().DurationVar(&wait, "wait", 0, "give up after this long; 0 is never")
+	return cmd
+}
