@@ -102,30 +102,34 @@ func (c Cell) text(l Layout) string {
 func (t Table) grid(b *strings.Builder, text [][]string, l Layout) {
 	widths := t.widths(text)
 	shown := t.fit(widths, l.Width)
-	for n, j := range shown {
-		writeCell(b, t.Columns[j].Title, widths[j], n == len(shown)-1, Title, l)
+	titles := make([]Cell, len(t.Columns))
+	heads := make([]string, len(t.Columns))
+	for j, c := range t.Columns {
+		titles[j], heads[j] = Cell{Tone: Title}, c.Title
 	}
+	writeLine(b, titles, heads, widths, shown, l.Palette)
 	for i, row := range text {
-		for n, j := range shown {
-			tone := Plain
-			if j < len(t.Rows[i]) {
-				tone = t.Rows[i][j].Tone
-			}
-			writeCell(b, row[j], widths[j], n == len(shown)-1, tone, l)
-		}
+		writeLine(b, t.Rows[i], row, widths, shown, l.Palette)
 	}
 }
 
-// writeCell writes one cell, padded unless it ends the line.
-func writeCell(b *strings.Builder, s string, width int, last bool, tone Tone, l Layout) {
-	s = Cut(s, width)
-	b.WriteString(l.Palette.Paint(tone, s))
-	if last {
-		b.WriteByte('\n')
-		return
+// writeLine writes the shown cells of one row, padded, without blanks behind
+// the last one.
+func writeLine(b *strings.Builder, row []Cell, text []string, widths, shown []int, p Palette) {
+	pad := 0
+	for _, j := range shown {
+		s := Cut(text[j], widths[j])
+		tone := Plain
+		if j < len(row) {
+			tone = row[j].Tone
+		}
+		if s != "" {
+			b.WriteString(strings.Repeat(" ", pad) + p.Paint(tone, s))
+			pad = 0
+		}
+		pad += widths[j] - lipgloss.Width(s) + len(gap)
 	}
-	b.WriteString(strings.Repeat(" ", max(width-lipgloss.Width(s), 0)))
-	b.WriteString(gap)
+	b.WriteByte('\n')
 }
 
 // widths returns how wide each column would like to be.
