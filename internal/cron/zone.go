@@ -1,0 +1,118 @@
+package cron
+
+import (
+	_ "embed"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	_ "time/tzdata" // zones also where the system has none
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// zoneNames lists the IANA names, one a line: what an unknown name is compared
+// with. Which zones exist is up to time.LoadLocation.
+//
+//go:embed zones.txt
+var zoneNames string
+
+// loadZone returns the IANA name and the rules of the zone tz; "" is UTC and
+// "local" the zone of this machine.
+func loadZone(tz string) (string, *time.Location, error) {
+	switch strings.ToLower(tz) {
+	case "", "utc":
+		return "UTC", time.UTC, nil
+	case "local":
+		name, err := LocalZone()
+		if err != nil {
+			return "", nil, err
+		}
+		tz = name
+	}
+	loc, err := time.LoadLocation(tz)
+	if err != nil || unnamed(tz) {
+		return "", nil, unknownZone(tz)
+	}
+	return tz, loc, nil
+}
+
+// unnamed reports whether tz is a file of the zone database that is no zone
+// name: right/ counts leap seconds, the others differ from machine to machine.
+func unnamed(tz string) bool {
+	first, _, _ := strings.Cut(tz, "/")
+	switch first {
+	case "right", "posix", "posixrules", "localtime", "Factory":
+		return true
+	}
+	return false
+}
+
+func unknownZone(tz string) error {
+	shown := molecule.Excerpt(printable(tz), 60)
+	err := molecule.Errorf(molecule.Invalid, "time zone %q is not known", shown)
+	if near := nearestZone(shown); near != "" {
+		return err.WithHint("did you mean %s?", near)
+	}
+	return err.WithHint("use an IANA name such as Europe/Berlin, UTC, or local for the zone of this machine")
+}
+
+// nearestZone returns the zone that was probably meant: the same name in
+// another case, a city without its continent, or a typing error.
+func nearestZone(tz string) string {
+	names := strings.Fields(zoneNames)
+	lower := strings.ToLower(strings.ReplaceAll(tz, " ", "_"))
+	folded := make([]string, len(names))
+	city := ""
+	for i, name := range names {
+		folded[i] = strings.ToLower(name)
+		if folded[i] == lower {
+			return name
+		}
+		if city == "" && strings.HasSuffix(folded[i], "/"+lower) {
+			city = name
+		}
+	}
+	if city != "" {
+		return city
+	}
+	near := nearest(lower, folded, 3)
+	for i, f := range folded {
+		if f == near {
+			return names[i]
+		}
+	}
+	return ""
+}
+
+// LocalZone returns the IANA name of this machine's zone. The error is Invalid
+// when the zone has no name that would mean the same elsewhere.
+func LocalZone() (string, error) {
+	return localZone(os.LookupEnv, "/etc")
+}
+
+// localZone asks in the order in which the C library does: the variable TZ,
+// then etc/localtime; etc/timezone names the zone where localtime is a copy.
+func localZone(lookup func(string) (string, bool), etc string) (string, error) {
+	var name string
+	if tz, ok := lookup("TZ"); ok {
+		name = strings.TrimPrefix(tz, ":")
+		if name == "" {
+			return "UTC", nil
+		}
+	} else if target, err := filepath.EvalSymlinks(filepath.Join(etc, "localtime")); err == nil && strings.Contains(target, "zoneinfo/") {
+		name = target
+	} else if text, err := os.ReadFile(filepath.Join(etc, "timezone")); err == nil {
+		name = strings.TrimSpace(string(text))
+	} else if os.IsNotExist(err) {
+		return "UTC", nil // what the C library takes for a machine that says nothing
+	}
+	if _, within, ok := strings.Cut(name, "zoneinfo/"); ok {
+		name = within
+	}
+	if _, err := time.LoadLocation(name); err != nil || name == "" || unnamed(name) {
+		return "", molecule.Errorf(molecule.Invalid, "the time zone of this machine has no IANA name (%q)", molecule.Excerpt(printable(name), 60)).
+			WithHint("name it: --tz Europe/Berlin")
+	}
+	return name, nil
+}
