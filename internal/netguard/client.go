@@ -1,0 +1,142 @@
+package netguard
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/wire"
+)
+
+const (
+	headerTimeout  = 10 * time.Second
+	maxHeaderBytes = 64 << 10
+	idleTimeout    = 90 * time.Second
+	maxIdle        = 128
+)
+
+// clientKey tells clients apart. Each has connections of its own: a shared
+// pool would hand one class what was opened for the other.
+type clientKey struct {
+	class   Class
+	patient bool
+}
+
+// Client returns the client of a class for short questions: cards, probes and
+// polls. Headers have to arrive within 10 s of the request.
+//
+// A request needs a [Target] of the class in its context. One that is refused
+// has the code UnsafeURL, and then nothing was dialled; any other error of a
+// name or a connection has none. A redirect is returned as it is.
+func (g *Guard) Client(class Class) *http.Client { return g.client(clientKey{class, false}) }
+
+// PatientClient returns the client of a class for a send, which waits for its
+// answer until the context ends. It is like [Guard.Client] otherwise.
+func (g *Guard) PatientClient(class Class) *http.Client { return g.client(clientKey{class, true}) }
+
+func (g *Guard) client(k clientKey) *http.Client {
+	if c, ok := g.clients[k]; ok {
+		return c
+	}
+	return g.newClient(k.class, headerTimeout) // no such class: refuses every request
+}
+
+// CloseIdle closes the connections that no request is using.
+func (g *Guard) CloseIdle() {
+	for _, c := range g.clients {
+		c.CloseIdleConnections()
+	}
+}
+
+func (g *Guard) newClients() map[clientKey]*http.Client {
+	all := make(map[clientKey]*http.Client)
+	for _, class := range []Class{Agent, Operator} {
+		all[clientKey{class, false}] = g.newClient(class, headerTimeout)
+		all[clientKey{class, true}] = g.newClient(class, 0)
+	}
+	return all
+}
+
+// newClient returns a client with a pool of its own. A zero wait for headers
+// is no limit.
+func (g *Guard) newClient(class Class, headers time.Duration) *http.Client {
+	t := newTransport(func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return g.dial(ctx, class, addr)
+	})
+	t.ResponseHeaderTimeout = headers
+	return &http.Client{Transport: &guarded{guard: g, class: class, base: t}, CheckRedirect: stay}
+}
+
+// newTransport returns a transport that connects by dial only and adds nothing
+// of its own to a request. It speaks HTTP/1.1.
+func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		Proxy:                  nil, // not even the environment's
+		DialContext:            dial,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    connectTimeout,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHeaderBytes,
+		MaxIdleConns:           maxIdle,
+		IdleConnTimeout:        idleTimeout,
+	}
+}
+
+// stay returns a redirect to the caller: where it leads was never checked.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// guarded refuses requests before a pooled connection can be used for them.
+type guarded struct {
+	guard *Guard
+	class Class
+	base  *http.Transport
+}
+
+// RoundTrip judges the request and sends it with the instance id.
+func (t *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := t.check(req); err != nil {
+		if req.Body != nil {
+			_ = req.Body.Close() // the refusal says more
+		}
+		return nil, err
+	}
+	out := req.Clone(req.Context()) // a RoundTripper may not change the caller's
+	if t.guard.instance != "" {
+		out.Header.Set(wire.HeaderInstance, t.guard.instance)
+	}
+	return t.base.RoundTrip(out)
+}
+
+// CloseIdleConnections lets http.Client close them.
+func (t *guarded) CloseIdleConnections() { t.base.CloseIdleConnections() }
+
+func (t *guarded) check(req *http.Request) error {
+	target, ok := targetFrom(req.Context(), t.class)
+	if !ok {
+		return noTarget()
+	}
+	if t.class == Agent {
+		_, err := t.guard.CheckURL(req.URL.String())
+		return err
+	}
+	if _, err := t.guard.CheckOperatorURL(req.URL.String()); err != nil {
+		return err
+	}
+	if !SameHostPort(target.Host, HostPort(req.URL)) {
+		return otherHost()
+	}
+	return nil
+}
+
+// noTarget is the error for a request nobody vouches for.
+func noTarget() *molecule.Error {
+	return refuse(reasonHost, "nobody said who wrote it", "this is a fault of the daemon: please report it")
+}
+
+// otherHost is the error for a request that leaves what the operator stored.
+func otherHost() *molecule.Error {
+	return refuse(reasonHost, "it leaves the host and port that the administrator stored", "store the URL that the agent is to be called at")
+}
