@@ -1,0 +1,160 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/pprof"
+	"sync"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/supervised"
+)
+
+const (
+	reconcileLimit = 10_000 // open runs read at once
+	hardStop       = 8 * time.Second
+)
+
+// Store is what the dispatcher needs of the store.
+type Store interface {
+	Agent(ctx context.Context, ref string) (molecule.Agent, error)
+	OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error)
+	StartRun(ctx context.Context, id string, started, deadline time.Time, attempt int) error
+	FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error
+	SetRunHandle(ctx context.Context, id, handle string) error
+	SetRunWaiting(ctx context.Context, id, reason string) error
+	FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error)
+}
+
+// Courier delivers to one kind of agent. The context ends at the run's
+// deadline, or is canceled when the daemon stops; a courier returns soon after
+// either. It reports facts and judges nothing.
+type Courier interface {
+	Deliver(ctx context.Context, d molecule.Delivery) molecule.Reply
+}
+
+// Options are what a Dispatcher needs.
+type Options struct {
+	Store    Store
+	Couriers map[molecule.AgentKind]Courier
+	Rules    Rules
+	// Drain is how long runs on their way may go on when the daemon stops.
+	Drain time.Duration
+	// Stale says why a run that was claimed and never sent is no longer worth
+	// sending; empty means send it. nil sends all.
+	Stale func(ctx context.Context, r molecule.Run, now time.Time) string
+	// Finished is told of each run that has ended; nil is nobody.
+	Finished func(molecule.Run)
+	Log      *slog.Logger
+}
+
+// Dispatcher delivers runs; its Run is the subsystem dispatcher.
+type Dispatcher struct {
+	Options
+	queues *queues
+	kick   chan struct{} // buffered 1: one signal is enough; never closed
+}
+
+// New returns a Dispatcher.
+func New(o Options) *Dispatcher {
+	return &Dispatcher{Options: o, queues: newQueues(), kick: make(chan struct{}, 1)}
+}
+
+// Enqueue takes runs over. It never waits; a run that is held already is left.
+func (d *Dispatcher) Enqueue(runs []molecule.Run) {
+	if d.queues.add(runs) {
+		d.wake()
+	}
+}
+
+func (d *Dispatcher) wake() {
+	select {
+	case d.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Load returns how many runs wait for a place and how many are on their way.
+func (d *Dispatcher) Load() (queued, active int) { return d.queues.load() }
+
+// Run starts deliveries until ctx ends, then lets those on their way go on for
+// Drain. A tick reads the open runs from the store, so that whatever an earlier
+// process, or a hand-over that was cut short, left behind is taken over.
+func (d *Dispatcher) Run(ctx context.Context, beat *supervised.Beat) error {
+	// Deliveries outlive ctx by Drain, and storing their ends by a little more.
+	base := context.WithoutCancel(ctx)
+	deliveries, cut := context.WithCancelCause(base)
+	storing, giveUp := context.WithCancel(base)
+	defer giveUp()
+	var under sync.WaitGroup
+	defer d.drain(&under, cut, giveUp)
+
+	reminder := beat.C()
+	for {
+		reconcile := false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.kick:
+		case <-reminder:
+			reconcile = true
+		}
+		err := beat.Tick(ctx, func(tick context.Context) error {
+			if reconcile {
+				if err := d.adopt(tick); err != nil {
+					return err
+				}
+			}
+			for _, r := range d.queues.take() {
+				under.Go(func() { d.carry(deliveries, storing, r) })
+			}
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			d.Log.ErrorContext(ctx, "take over open runs", "err", err)
+		}
+	}
+}
+
+// adopt takes over the open runs that nobody here holds.
+func (d *Dispatcher) adopt(ctx context.Context) error {
+	open, err := d.Store.OpenRuns(ctx, reconcileLimit)
+	if err != nil {
+		return fmt.Errorf("read open runs: %w", err)
+	}
+	d.queues.add(open)
+	return nil
+}
+
+// drain waits for the deliveries on their way, first as they like and then
+// told to stop.
+func (d *Dispatcher) drain(under *sync.WaitGroup, cut context.CancelCauseFunc, giveUp context.CancelFunc) {
+	patience := time.AfterFunc(d.Drain, func() { cut(errStopping) })
+	defer patience.Stop()
+	last := time.AfterFunc(d.Drain+hardStop, giveUp)
+	defer last.Stop()
+	under.Wait()
+	cut(errStopping)
+}
+
+// errStopping is the cause a delivery is given when the daemon stops.
+var errStopping = molecule.Errorf(molecule.Unavailable, "the daemon is stopping")
+
+// carry brings one run to its end. Whatever goes wrong in it, a panic too, ends
+// this run and nothing else.
+func (d *Dispatcher) carry(deliveries, storing context.Context, r molecule.Run) {
+	defer d.wake()
+	defer d.queues.release(r)
+	labels := pprof.Labels("run", r.ID, "agent", r.Agent)
+	pprof.Do(deliveries, labels, func(deliveries context.Context) {
+		j := &journey{Dispatcher: d, run: r, deliveries: deliveries, storing: storing}
+		err := supervised.Guard(j.travel)
+		if err == nil {
+			return
+		}
+		d.Log.ErrorContext(storing, "deliver run", "run", r.ID, "agent", r.Agent, "err", err)
+		j.finish(Verdict{Outcome: molecule.OutcomeUnknown, Reason: "the delivery broke: " + err.Error()})
+	})
+}

@@ -1,0 +1,257 @@
+package dispatch
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// First lines by which an agent says how it went.
+const (
+	markSilent  = "[SILENT]"
+	markFailure = "[CRON_FAILURE]"
+)
+
+// dataOutcome is the key of a data part that says the same as a marker.
+const dataOutcome = "molecule/outcome"
+
+// Rules are the parts of the outcome table that an operator may set.
+type Rules struct {
+	PhantomReplies []string // whole replies that mean the model said nothing
+	SeverityLimit  string   // audit severity from which a reply counts as failed; empty: none
+}
+
+// Verdict is what became of one attempt.
+type Verdict struct {
+	Outcome    molecule.Outcome
+	Reason     string // at most molecule.MaxReasonRunes
+	Reply      string // at most molecule.MaxReplyRunes
+	Usage      *molecule.Usage
+	Retry      bool          // another attempt may help
+	RetryAfter time.Duration // what the agent asked for; 0: our own backoff
+}
+
+// Judge is the outcome table: transport, HTTP status, form, JSON-RPC error,
+// task state, content, in this order. HTTP 200 is not success.
+func Judge(r molecule.Reply, rules Rules) Verdict {
+	v := judge(r, rules)
+	v.Usage = r.Usage
+	v.Reason = molecule.Excerpt(v.Reason, molecule.MaxReasonRunes)
+	v.Reply = molecule.Excerpt(v.Reply, molecule.MaxReplyRunes)
+	return v
+}
+
+func judge(r molecule.Reply, rules Rules) Verdict {
+	if r.Failure != "" {
+		return judgeFailure(r)
+	}
+	if r.Exit != nil {
+		return judgeExit(r, rules)
+	}
+	if r.HTTPStatus >= http.StatusMultipleChoices {
+		return judgeStatus(r)
+	}
+	if r.RPCError != nil {
+		return Verdict{
+			Outcome: molecule.OutcomeRPCError, Retry: true,
+			Reason: fmt.Sprintf("JSON-RPC error %d: %s", r.RPCError.Code, r.RPCError.Message),
+		}
+	}
+	if r.Task != "" && r.Task != molecule.TaskCompleted {
+		return judgeTask(r)
+	}
+	return judgeContent(r, rules)
+}
+
+// failures is the row of the table for each failure that needs no second look.
+var failures = map[molecule.Failure]Verdict{ // never written
+	molecule.FailUnsafe:      {Outcome: molecule.OutcomeBlocked, Reason: "its address is refused"},
+	molecule.FailUnreachable: {Outcome: molecule.OutcomeUnreachable, Reason: "no connection", Retry: true},
+	molecule.FailBroken:      {Outcome: molecule.OutcomeUnknown, Reason: "the connection broke after the prompt was sent"},
+	molecule.FailLost:        {Outcome: molecule.OutcomeUnknown, Reason: "started before the daemon stopped, and nothing is left of it"},
+	molecule.FailShutdown:    {Outcome: molecule.OutcomeCanceled, Reason: "shutdown"},
+	molecule.FailTooLarge:    {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is too large"},
+	molecule.FailNotUTF8:     {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is not UTF-8"},
+	molecule.FailNotJSON:     {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is not JSON"},
+	molecule.FailShape:       {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is not an answer"},
+}
+
+func judgeFailure(r molecule.Reply) Verdict {
+	if r.Failure == molecule.FailDeadline {
+		return judgeDeadline(r)
+	}
+	v, ok := failures[r.Failure]
+	if !ok {
+		v = Verdict{Outcome: molecule.OutcomeUnknown, Reason: string(r.Failure)}
+	}
+	if r.Detail != "" {
+		v.Reason += ": " + r.Detail
+	}
+	return v
+}
+
+// judgeDeadline tells an agent that works too long from one that is not there.
+func judgeDeadline(r molecule.Reply) Verdict {
+	if !r.Answered && !r.CardAnswered {
+		return Verdict{Outcome: molecule.OutcomeHung, Reason: "no reply to the prompt nor to a probe of its card"}
+	}
+	reason := "the deadline passed"
+	switch {
+	case r.Task.Interrupted():
+		reason = "the deadline passed while it waited for input"
+	case r.CancelAccepted == nil:
+	case *r.CancelAccepted:
+		reason += "; it was told to cancel and agreed"
+	default:
+		reason += "; it was told to cancel and did not agree"
+	}
+	if said := strings.TrimSpace(r.StatusText); said != "" {
+		reason += ": " + said
+	}
+	return Verdict{Outcome: molecule.OutcomeTimeout, Reason: reason}
+}
+
+func judgeExit(r molecule.Reply, rules Rules) Verdict {
+	if r.Exit.Code == 0 && r.Exit.Signal == "" {
+		return judgeContent(r, rules)
+	}
+	reason := fmt.Sprintf("exit status %d", r.Exit.Code)
+	if r.Exit.Signal != "" {
+		reason = "ended by signal " + r.Exit.Signal
+	}
+	if said := strings.TrimSpace(r.Exit.Stderr); said != "" {
+		reason += ": " + said
+	}
+	return Verdict{Outcome: molecule.OutcomeFailed, Reason: reason, Reply: textOf(r.Parts)}
+}
+
+func judgeStatus(r molecule.Reply) Verdict {
+	v := Verdict{
+		Outcome: molecule.OutcomeHTTPError,
+		Reason:  strings.TrimSpace(fmt.Sprintf("HTTP %d %s", r.HTTPStatus, http.StatusText(r.HTTPStatus))),
+	}
+	switch r.HTTPStatus {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		v.Outcome = molecule.OutcomeAuthRefused
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		v.Retry, v.RetryAfter = true, r.RetryAfter
+	}
+	if r.RPCError != nil && r.RPCError.Message != "" {
+		v.Reason += ": " + r.RPCError.Message
+	}
+	return v
+}
+
+func judgeTask(r molecule.Reply) Verdict {
+	v := Verdict{Reason: strings.TrimSpace(r.StatusText), Reply: textOf(r.Parts)}
+	switch r.Task {
+	case molecule.TaskFailed:
+		v.Outcome = molecule.OutcomeFailed
+	case molecule.TaskRejected:
+		v.Outcome = molecule.OutcomeRejected
+	case molecule.TaskCanceled:
+		v.Outcome = molecule.OutcomeCanceled
+	default: // a courier polls until the task is over, so this is no end
+		return Verdict{Outcome: molecule.OutcomeProtocolError, Reason: fmt.Sprintf("the task ended in state %q", r.Task)}
+	}
+	if v.Reason == "" {
+		v.Reason = "the agent says no more than " + string(r.Task)
+	}
+	return v
+}
+
+// judgeContent reads what the agent said: markers first, then whether there is
+// anything at all.
+func judgeContent(r molecule.Reply, rules Rules) Verdict {
+	said := textOf(r.Parts)
+	trimmed := strings.TrimSpace(said)
+	first, rest, _ := strings.Cut(trimmed, "\n")
+	switch strings.TrimRight(first, " \t\r") {
+	case markSilent:
+		return Verdict{Outcome: molecule.OutcomeQuiet, Reply: said}
+	case markFailure:
+		reason := strings.TrimSpace(rest)
+		if reason == "" {
+			reason = "the agent says that it failed"
+		}
+		return Verdict{Outcome: molecule.OutcomeDeclaredFailure, Reason: reason, Reply: said}
+	}
+	if v, decided := judgeData(r.Parts, rules); decided {
+		v.Reply = said
+		return v
+	}
+	if blank(r.Parts) {
+		return Verdict{Outcome: molecule.OutcomeEmpty, Reason: "completed without saying anything"}
+	}
+	for _, phantom := range rules.PhantomReplies {
+		if trimmed == phantom {
+			return Verdict{Outcome: molecule.OutcomeEmpty, Reason: "the reply is a placeholder for none", Reply: said}
+		}
+	}
+	return Verdict{Outcome: molecule.OutcomeOK, Reply: said}
+}
+
+// severities are those of an audit summary, from harmless to bad.
+var severities = []string{"info", "low", "medium", "high", "critical"} // never written
+
+// judgeData looks for an outcome or a severity in data parts.
+func judgeData(parts []molecule.Part, rules Rules) (Verdict, bool) {
+	for _, p := range parts {
+		if p.Data[dataOutcome] == string(molecule.OutcomeQuiet) {
+			return Verdict{Outcome: molecule.OutcomeQuiet}, true
+		}
+		summary, ok := p.Data["audit_summary"].(map[string]any)
+		if !ok || rules.SeverityLimit == "" {
+			continue
+		}
+		severity, _ := summary["severity"].(string) // absent: harmless
+		if rank(severity) >= rank(rules.SeverityLimit) {
+			return Verdict{Outcome: molecule.OutcomeDeclaredFailure, Reason: "audit severity " + severity}, true
+		}
+	}
+	return Verdict{}, false
+}
+
+// rank orders severities; an unknown one ranks below all.
+func rank(severity string) int {
+	for i, s := range severities {
+		if strings.EqualFold(s, severity) {
+			return i
+		}
+	}
+	return -1
+}
+
+// blank reports whether no part holds anything.
+func blank(parts []molecule.Part) bool {
+	for _, p := range parts {
+		if strings.TrimSpace(p.Text) != "" || len(p.Data) > 0 || p.File != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// textOf joins the text of all parts, one a line.
+func textOf(parts []molecule.Part) string {
+	var said []string
+	for _, p := range parts {
+		if p.Text != "" {
+			said = append(said, p.Text)
+		}
+	}
+	return strings.Join(said, "\n")
+}
+
+// Backoff returns how long to wait before the next attempt: 1 s, 5 s, 25 s,
+// and so on, up to a fifth longer by rnd in [0, 1).
+func Backoff(attempt int, rnd float64) time.Duration {
+	d := time.Second
+	for range min(attempt, 4) - 1 {
+		d *= 5
+	}
+	return d + time.Duration(rnd*float64(d)/5)
+}

@@ -1,0 +1,155 @@
+package scheduler
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// TriggerSchedule starts one manual run of a schedule, whatever its state.
+func (s *Service) TriggerSchedule(ctx context.Context, ref string) (molecule.Run, error) {
+	sched, err := s.store.Schedule(ctx, ref)
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	return s.start(ctx, molecule.Run{
+		ScheduleID: sched.ID, AgentID: sched.AgentID, Prompt: sched.Prompt, Timeout: sched.Timeout,
+	})
+}
+
+// StartRun starts one run of a prompt that no schedule holds.
+func (s *Service) StartRun(ctx context.Context, in molecule.NewRun) (molecule.Run, error) {
+	if err := molecule.ValidatePrompt(in.Prompt); err != nil {
+		return molecule.Run{}, err
+	}
+	if in.Timeout == 0 {
+		in.Timeout = molecule.Duration(molecule.DefaultTimeout)
+	}
+	if t := time.Duration(in.Timeout); t < molecule.MinTimeout || t > molecule.MaxTimeout {
+		return molecule.Run{}, molecule.Errorf(molecule.Invalid, "timeout is %s, it must be between %s and %s",
+			in.Timeout, molecule.Duration(molecule.MinTimeout), molecule.Duration(molecule.MaxTimeout))
+	}
+	agent, err := s.store.Agent(ctx, in.Agent)
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	return s.start(ctx, molecule.Run{AgentID: agent.ID, Prompt: in.Prompt, Timeout: in.Timeout})
+}
+
+// start stores a manual run and hands it over.
+func (s *Service) start(ctx context.Context, r molecule.Run) (molecule.Run, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return molecule.Run{}, fmt.Errorf("make an id: %w", err)
+	}
+	r.ID = id.String()
+	r.MessageID = uuid.NewSHA1(s.space, []byte(r.ID)).String()
+	r.Trigger, r.State = molecule.TriggerManual, molecule.RunClaimed
+	r.Slot = time.Now().UTC().Truncate(time.Millisecond)
+	if err := s.store.CreateRun(ctx, &r); err != nil {
+		return molecule.Run{}, fmt.Errorf("create run: %w", err)
+	}
+	s.dispatcher.Enqueue([]molecule.Run{r})
+	return r, nil
+}
+
+// Run returns one run with its prompt and attempts.
+func (s *Service) Run(ctx context.Context, ref string) (molecule.Run, error) {
+	return s.store.Run(ctx, ref)
+}
+
+// Runs returns a page of runs, newest first.
+func (s *Service) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error) {
+	return s.store.Runs(ctx, f)
+}
+
+// WaitRun returns the run once it has ended; Timeout when ctx ends first.
+func (s *Service) WaitRun(ctx context.Context, ref string) (molecule.Run, error) {
+	for ctx.Err() == nil {
+		// The place in the stream first: an end between the two reads is then
+		// either in the row or in the stream.
+		last, err := s.events.LastEventID(ctx)
+		if err != nil {
+			return molecule.Run{}, waitError(ctx, err)
+		}
+		r, err := s.store.Run(ctx, ref)
+		if err != nil {
+			return molecule.Run{}, waitError(ctx, err)
+		}
+		if r.State == molecule.RunFinished {
+			return r, nil
+		}
+		if err := s.awaitEnd(ctx, r.ID, last); err != nil {
+			return molecule.Run{}, waitError(ctx, err)
+		}
+	}
+	return molecule.Run{}, waitError(ctx, ctx.Err())
+}
+
+// awaitEnd returns nil when the run has ended or when nothing more can be
+// learnt from this stream.
+func (s *Service) awaitEnd(ctx context.Context, id string, after int64) error {
+	f := molecule.EventFilter{After: after, Types: []string{molecule.EventRunFinished}}
+	for e, err := range s.events.WatchEvents(ctx, f) {
+		if err != nil {
+			if molecule.CodeOf(err) == molecule.Unavailable {
+				return nil // too slow for the stream: look at the row again
+			}
+			return err
+		}
+		var ended struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(e.Data, &ended); err != nil {
+			return fmt.Errorf("event %d: %w", e.ID, err)
+		}
+		if ended.ID == id {
+			return nil
+		}
+	}
+	return nil
+}
+
+// waitError says that the wait is over when that is why err happened.
+func waitError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return molecule.Errorf(molecule.Timeout, "the run has not ended yet").WithHint("molecli run show, or wait longer").WithCause(err)
+	}
+	return err
+}
+
+// Stale says why a claimed run that was never sent is no longer worth sending:
+// it is older than its catch-up window. An empty answer means send it.
+func (s *Service) Stale(ctx context.Context, r molecule.Run, now time.Time) string {
+	window := manualCatchUp
+	if r.Trigger != molecule.TriggerManual {
+		window = s.windowOf(ctx, r)
+	}
+	if age := now.Sub(r.Slot); age > window {
+		return fmt.Sprintf("claimed and not sent until %s, which is %s late", now.Format(time.RFC3339), molecule.Duration(age.Round(time.Second)))
+	}
+	return ""
+}
+
+// windowOf is the catch-up window of the slot of r; the longest one when its
+// schedule is gone or cannot be read any more.
+func (s *Service) windowOf(ctx context.Context, r molecule.Run) time.Duration {
+	sched, err := s.store.Schedule(ctx, r.ScheduleID)
+	if err != nil {
+		return longestCatchUp
+	}
+	spec, err := s.specs.compile(sched.Cron, sched.TZ)
+	if err != nil {
+		return longestCatchUp
+	}
+	next, err := spec.Next(r.Slot)
+	if err != nil {
+		return longestCatchUp
+	}
+	return catchUpWindow(r.Slot, next)
+}
