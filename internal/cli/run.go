@@ -152,6 +152,9 @@ func newRunListCmd(a *app) *cobra.Command {
 }
 
 func (s *session) listRuns(ctx context.Context, f molecule.RunFilter) error {
+	if err := runView(nil).sort(s.config.Sort, nil); err != nil {
+		return err // before anybody is asked
+	}
 	runs, more, err := collect(ctx, s.config.Limit, func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Run], error) {
 		f.Limit, f.Cursor = limit, cursor
 		return s.client.Runs(ctx, f)

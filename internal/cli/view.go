@@ -167,6 +167,9 @@ func collect[T any](ctx context.Context, limit int, page func(ctx context.Contex
 
 // listPages reads and writes a list.
 func listPages[T any](ctx context.Context, s *session, v view[T], page func(ctx context.Context, limit int, cursor string) (molecule.Page[T], error)) error {
+	if err := v.sort(s.config.Sort, nil); err != nil {
+		return err // before anybody is asked
+	}
 	items, more, err := collect(ctx, s.config.Limit, page)
 	if err != nil {
 		return err

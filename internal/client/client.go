@@ -55,11 +55,11 @@ func New(o Options) (*Client, error) {
 			return nil, err
 		}
 	}
-	dialler, base, err := netguard.Endpoint(o.Endpoint)
+	peer, err := netguard.Endpoint(o.Endpoint)
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{http: dialler, base: base, endpoint: o.Endpoint, org: o.Org, timeout: o.Timeout}
+	c := &Client{http: peer.Client, base: peer.Base, endpoint: o.Endpoint, org: o.Org, timeout: o.Timeout}
 	if c.timeout <= 0 {
 		c.timeout = DefaultTimeout
 	}

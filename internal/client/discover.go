@@ -2,17 +2,16 @@ package client
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
-	"github.com/molecule-ai/molecli/internal/wire"
+	"github.com/molecule-ai/molecli/internal/netguard"
 )
 
-// acceptWait is how long a socket that accepts may take to say so. A local one
-// does at once; one that takes longer is there all the same.
+// acceptWait is how long one socket may take to accept. A local one does at
+// once; one whose backlog is full is no daemon that could be asked.
 const acceptWait = 500 * time.Millisecond
 
 // Sockets returns where a daemon puts its socket when nobody says, in the
@@ -52,14 +51,18 @@ func Discover(ctx context.Context, sockets []string) (string, error) {
 	return "", &Unreachable{err: err}
 }
 
-// accepts reports whether somebody is behind an endpoint, whatever they say.
+// accepts reports whether somebody listens at an endpoint.
 func accepts(ctx context.Context, endpoint string) bool {
-	c, err := New(Options{Endpoint: endpoint, Timeout: acceptWait})
+	peer, err := netguard.Endpoint(endpoint)
 	if err != nil {
 		return false
 	}
-	defer c.http.CloseIdleConnections()
-	err = c.get(ctx, wire.PathHealth, nil, nil)
-	_, absent := errors.AsType[*Unreachable](err)
-	return !absent && ctx.Err() == nil
+	ctx, cancel := context.WithTimeout(ctx, acceptWait)
+	defer cancel()
+	conn, err := peer.Dial(ctx)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close() // it was opened to see whether it opens
+	return true
 }

@@ -73,6 +73,7 @@ func TestWatchEvents_resumesBehindTheLastOneAfterADrop(t *testing.T) {
 func TestWatchEvents_endsWithItsContextWithoutAnError(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	c := serve(t, Options{}, func(w http.ResponseWriter, r *http.Request) {
 		stream(t, w, 1)
 		<-r.Context().Done()
