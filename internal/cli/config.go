@@ -130,7 +130,7 @@ func newConfigSetCmd(a *app) *cobra.Command {
 				return err
 			}
 			path := configPath(a.env.Lookup)
-			if err := writeSetting(path, s.key, args[1]); err != nil {
+			if err := writeSetting(path, s, args[1]); err != nil {
 				return err
 			}
 			p.done("%s set in %s", s.key, path)

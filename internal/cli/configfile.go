@@ -90,18 +90,21 @@ func readPrivate(path string) ([]byte, error) {
 
 // writeSetting sets one key in the file and leaves its other lines, comments
 // among them, as they are.
-func writeSetting(path, key, value string) error {
+func writeSetting(path string, s setting, value string) error {
 	raw, err := readPrivate(path)
 	if err != nil {
 		return err
 	}
-	quoted, err := yaml.Marshal(value)
-	if err != nil {
-		return molecule.Errorf(molecule.Invalid, "%q cannot be written", value).WithCause(err)
+	line := s.key + ": " + value
+	if _, text := s.value.(string); text {
+		quoted, err := yaml.Marshal(value)
+		if err != nil {
+			return molecule.Errorf(molecule.Invalid, "%q cannot be written", value).WithCause(err)
+		}
+		line = s.key + ": " + strings.TrimSpace(string(quoted))
 	}
-	line := key + ": " + strings.TrimSpace(string(quoted))
 	lines := strings.Split(strings.TrimRight(string(raw), "\n"), "\n")
-	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, key+":") })
+	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, s.key+":") })
 	switch {
 	case at >= 0:
 		lines[at] = line

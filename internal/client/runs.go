@@ -60,5 +60,7 @@ func (c *Client) WaitRun(ctx context.Context, ref string) (molecule.Run, error) 
 		case run.State == molecule.RunFinished:
 			return run, nil
 		}
+		// A server that does not hold the question is not asked without a pause.
+		sleep(ctx, firstPause)
 	}
 }

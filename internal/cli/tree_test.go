@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// leaves returns every command that does something.
+func leaves(cmd *cobra.Command) []*cobra.Command {
+	var out []*cobra.Command
+	for _, sub := range cmd.Commands() {
+		if !sub.HasSubCommands() || sub.Name() == "liveness" {
+			out = append(out, sub)
+		}
+		out = append(out, leaves(sub)...)
+	}
+	return out
+}
+
+func tree() *cobra.Command {
+	return newRoot(&app{env: Env{Lookup: func(string) (string, bool) { return "", false }, Now: noon}})
+}
+
+func TestTree_everyLeafHasALineAParagraphAndTwoExamples(t *testing.T) {
+	t.Parallel()
+	all := leaves(tree())
+	if len(all) < 30 {
+		t.Fatalf("found only %d commands", len(all))
+	}
+	for _, cmd := range all {
+		switch lines := strings.Split(cmd.Example, "\n"); {
+		case cmd.Short == "" || strings.Contains(cmd.Short, "\n") || strings.HasSuffix(cmd.Short, "."):
+			t.Errorf("%s: short help %q is not one line", cmd.CommandPath(), cmd.Short)
+		case len(cmd.Long) <= len(cmd.Short) || !strings.ContainsAny(cmd.Long[len(cmd.Long)-1:], ".:"):
+			t.Errorf("%s: long help %q is no paragraph", cmd.CommandPath(), cmd.Long)
+		case len(lines) != 2:
+			t.Errorf("%s: %d examples, want 2", cmd.CommandPath(), len(lines))
+		}
+	}
+}
+
+// TestTree_everyExampleIsACommandThatExists lets a shell read each example with
+// a molecli that only prints its words, and finds every call in the tree.
+func TestTree_everyExampleIsACommandThatExists(t *testing.T) {
+	t.Parallel()
+	const printer = `molecli() { printf '%s\n' call "$@" end >&2; }; ls() { :; }; `
+	for _, cmd := range leaves(tree()) {
+		for _, example := range strings.Split(cmd.Example, "\n") {
+			shell := exec.CommandContext(t.Context(), "bash", "-c", printer+example)
+			var said strings.Builder
+			shell.Stderr, shell.Dir = &said, t.TempDir()
+			shell.Env = append(os.Environ(), "HOME="+shell.Dir)
+			// The status is of no interest: an example may write where nothing is.
+			_ = shell.Run()
+			calls := strings.Split(said.String(), "call\n")[1:]
+			if len(calls) == 0 && !strings.Contains(example, "fish") {
+				t.Errorf("%s: %q calls no molecli: %s", cmd.CommandPath(), example, said.String())
+			}
+			for _, call := range calls {
+				words := strings.Split(strings.TrimSuffix(call, "\nend\n"), "\n")
+				found, rest, err := tree().Find(words)
+				if err != nil {
+					t.Errorf("%q: %v", example, err)
+					continue
+				}
+				if found.HasSubCommands() && found.Name() != "liveness" {
+					t.Errorf("%q: there is no such command", example)
+				}
+				if err := found.ParseFlags(rest); err != nil {
+					t.Errorf("%q: %v", example, err)
+				}
+			}
+		}
+	}
+}
+
+func TestTree_nounsAndVerbsHaveTheirOtherNames(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"agents ls": "molecli agent list", "agent rm": "molecli agent remove", "agents delete": "molecli agent remove",
+		"schedules get": "molecli schedule show", "runs ls": "molecli run list", "events ls": "molecli event list",
+		"schedule delete": "molecli schedule remove", "run get": "molecli run show",
+	}
+	for typed, want := range tests {
+		found, _, err := tree().Find(strings.Fields(typed))
+		if err != nil || found.CommandPath() != want {
+			t.Errorf("%q: got %q, %v, want %q", typed, found.CommandPath(), err, want)
+		}
+	}
+}
+
+func TestHelp_hidesOtherNamesAndShowsTheRest(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		args     string
+		has, not string
+	}{
+		{"", "Commands:\n  agent ", "Aliases"},
+		{"--help", "Topics (molecli help TOPIC): cron", ""},
+		{"schedule", "  describe     Explain a cron expression\n", "Aliases"},
+		{"agent list --help", "Examples:\n  molecli agent list\n", "ls"},
+		{"help agent add", "--pass-env", "Commands:"},
+		{"liveness --help", "  dump         Print the stacks of one subsystem\n", ""},
+		{"help cron", "MON-FRI", ""},
+		{"help environment", "MOLECULE_TOKEN_FILE", ""},
+		{"help formatting", "jsonl", ""},
+		{"help security", "--token-file", ""},
+	}
+	for _, tt := range tests {
+		got := newHand(t, nil).run(strings.Fields(tt.args)...)
+		if got.status != 0 || got.err != "" || !strings.Contains(got.out, tt.has) || (tt.not != "" && strings.Contains(got.out, tt.not)) {
+			t.Errorf("%q: got %+v, want %q and not %q", tt.args, got, tt.has, tt.not)
+		}
+	}
+}
+
+func TestCompletion_offersNamesOfTheDaemon(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t, map[string][]reply{
+		"GET /v1/agents":    {{0, `{"items":[{"name":"echo"},{"name":"far"},{"name":"eve"}]}`}},
+		"GET /v1/schedules": {{0, `{"items":[{"name":"hello"}]}`}},
+		"GET /v1/runs":      {{0, `{"items":[{"id":"r1"}]}`}},
+		"GET /v1/liveness":  {{0, `{"subsystems":{"scheduler":{},"dispatcher":{}}}`}},
+	})
+	tests := []struct {
+		args []string
+		want string
+	}{
+		{[]string{"agent", "show", ""}, "echo\nfar\neve\n:4\n"},
+		{[]string{"agents", "rm", "e"}, "echo\neve\n:4\n"},
+		{[]string{"agent", "show", "echo", ""}, ":4\n"},
+		{[]string{"schedule", "run", ""}, "hello\n:4\n"},
+		{[]string{"schedule", "add", "x", "--agent", "f"}, "far\n:4\n"},
+		{[]string{"run", "show", ""}, "r1\n:4\n"},
+		{[]string{"liveness", "s"}, "scheduler\n:4\n"},
+		{[]string{"liveness", "dump", "d"}, "dispatcher\n:4\n"},
+		{[]string{"agent", "list", "-o", ""}, "table\nwide\njson\njsonl\nyaml\nname\n:4\n"},
+		{[]string{"config", "get", ""}, "endpoint\norg\ntoken_file\noutput\nlimit\ntime\ntz\ncolor\nno_input\nquiet\nverbose\ndebug\ntimeout\n:4\n"},
+	}
+	for _, tt := range tests {
+		got := newHand(t, d).run(append([]string{"__complete"}, tt.args...)...)
+		if got.out != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.args, got.out, tt.want)
+		}
+	}
+}
+
+func TestCompletion_offersNothingWithoutADaemon(t *testing.T) {
+	t.Parallel()
+	h := newHand(t, nil)
+	h.env["MOLECULE_ENDPOINT"] = "unix:///run/no/such.sock"
+	if got := h.run("__complete", "agent", "show", ""); got.out != ":4\n" {
+		t.Errorf("got %q, want nothing", got.out)
+	}
+}
+
+func TestCompletion_printsAScriptForEachShell(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		got := newHand(t, nil).run("completion", shell)
+		if got.status != 0 || !strings.Contains(got.out, "__complete") {
+			t.Errorf("%s: got status %d and %d bytes", shell, got.status, len(got.out))
+		}
+	}
+}
