@@ -16,40 +16,40 @@ const dumpEvery = 5 * time.Minute
 // climb deals with a generation that is there. One that hangs goes up the
 // ladder: keep its stack, cancel its context, wait for StopGrace; then an
 // optional one is abandoned and a critical one given up.
-func (w *watch) climb(sub *subsystem, c control, now time.Duration, stacks func() []stack) error {
+func (w *watch) climb(sub *subsystem, c control) error {
 	if sub.told != nil {
-		if now < sub.killBy {
+		if w.now < sub.killBy {
 			return nil
 		}
-		return w.fall(sub, c, now, stacks)
+		return w.fall(sub, c)
 	}
-	hang := sub.hang(c.evidence(), now)
+	hang := sub.hang(c.evidence(), w.now)
 	switch {
 	case hang != nil:
 		event := molecule.SubsystemEvent{Error: hang.Error()}
-		if sub.dumped == 0 || now-sub.dumped >= dumpEvery {
-			sub.dumped = now
-			c.blockedIn, event.Stack = blocked(stacks(), sub.spec.Name, c.gen.number)
+		if sub.dumped == 0 || w.now-sub.dumped >= dumpEvery {
+			sub.dumped = w.now
+			c.blockedIn, event.Stack = blocked(w.stacks(), sub.spec.Name, c.gen.number)
 		}
 		c.phase, c.failure = cancelled, hang.Error()
 		w.put(sub, c, event)
-		w.tell(sub, c, now, hang)
+		w.tell(sub, c, hang)
 	case sub.asked.Load():
-		w.tell(sub, c, now, errAsked)
+		w.tell(sub, c, errAsked)
 	default:
-		w.observe(sub, c, now)
+		w.observe(sub, c)
 	}
 	return nil
 }
 
 // observe records what the evidence of a running generation says. A tick just
 // over its limit is left to the ladder, or to its own end.
-func (w *watch) observe(sub *subsystem, c control, now time.Duration) {
+func (w *watch) observe(sub *subsystem, c control) {
 	e := c.evidence()
-	if e.begun != 0 && now-e.begun > sub.tickLimit {
+	if e.begun != 0 && w.now-e.begun > sub.tickLimit {
 		return
 	}
-	if sub.settled != 0 && now-sub.settled >= settleAfter && (c.streak > 0 || sub.probing) {
+	if sub.settled != 0 && w.now-sub.settled >= settleAfter && (c.streak > 0 || sub.probing) {
 		sub.probing = false
 		c.streak, c.failure = 0, ""
 		sub.control.Store(&c)
@@ -58,16 +58,16 @@ func (w *watch) observe(sub *subsystem, c control, now time.Duration) {
 }
 
 // tell cancels the context of a generation and starts its StopGrace.
-func (w *watch) tell(sub *subsystem, c control, now time.Duration, why error) {
-	sub.told, sub.killBy = why, now+sub.spec.StopGrace
+func (w *watch) tell(sub *subsystem, c control, why error) {
+	sub.told, sub.killBy = why, w.now+sub.spec.StopGrace
 	c.gen.cancel(why)
 }
 
 // fall ends a generation that did not end when told.
-func (w *watch) fall(sub *subsystem, c control, now time.Duration, stacks func() []stack) error {
+func (w *watch) fall(sub *subsystem, c control) error {
 	why := fmt.Errorf("%w; did not end within %s", sub.told, sub.spec.StopGrace)
 	if !sub.spec.Optional {
-		fn, text := blocked(stacks(), sub.spec.Name, c.gen.number)
+		fn, text := blocked(w.stacks(), sub.spec.Name, c.gen.number)
 		c.phase, c.failure, c.blockedIn = cancelled, why.Error(), fn
 		w.put(sub, c, molecule.SubsystemEvent{Error: c.failure, Stack: text})
 		return w.giveUp(sub, text, molecule.Errorf(molecule.Internal,
@@ -77,11 +77,13 @@ func (w *watch) fall(sub *subsystem, c control, now time.Duration, stacks func()
 	// its next tick is refused.
 	c.gen.beat.fenced.Store(true)
 	sub.left = append(slices.DeleteFunc(sub.left, (*generation).over), c.gen)
-	if sub.told == errAsked {
+	asked := sub.told == errAsked
+	sub.told, sub.killBy = nil, 0
+	if asked {
 		w.renew(sub, c)
 		return nil
 	}
-	return w.retry(sub, c, now, why)
+	return w.retry(sub, c, why)
 }
 
 // giveUp escalates a critical subsystem. The text, if any, becomes the cause

@@ -14,10 +14,6 @@ const (
 	exitWindow   = 10 * time.Minute
 	exitLimit    = 10 // more exits than that in one window: failed
 	probeEvery   = time.Hour
-
-	// hangSlack is how long beyond TickLimit a tick may take before the ladder
-	// acts, so that one that honours its context is not taken for a hang.
-	hangSlack = 250 * time.Millisecond
 )
 
 // phase is what the watch has done with a subsystem.
@@ -47,6 +43,10 @@ type promise struct {
 	every      time.Duration
 	tickLimit  time.Duration
 	startGrace time.Duration
+
+	// slack is how long beyond its limit a tick may take before the ladder
+	// acts, so that one that honours its context is not taken for a hang.
+	slack time.Duration
 }
 
 // state says what the evidence means at now. Nothing needs to run for the
@@ -101,7 +101,7 @@ func (p promise) hang(e evidence, now time.Duration) error {
 		return nil
 	}
 	if e.begun != 0 {
-		if in := now - e.begun; in > p.tickLimit+hangSlack {
+		if in := now - e.begun; in > p.tickLimit+p.slack {
 			return fmt.Errorf("inside one tick for %s", in.Round(time.Millisecond))
 		}
 		return nil

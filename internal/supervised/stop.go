@@ -20,12 +20,14 @@ func (w *watch) stop() error {
 }
 
 func (w *watch) stopOne(sub *subsystem) {
+	w.open()
 	c := *sub.control.Load()
 	if c.phase == running || c.phase == cancelled {
 		if sub.told == nil {
-			w.tell(sub, c, w.now(), errStopping)
+			w.tell(sub, c, errStopping)
 		}
-		c.gen.await(sub.killBy - w.now())
+		c.gen.await(sub.killBy - w.now)
+		w.open()
 		if !c.gen.over() {
 			sub.left = append(sub.left, c.gen)
 			return // it stays what it is: nothing says that it has stopped

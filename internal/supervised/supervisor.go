@@ -13,7 +13,8 @@ import (
 
 const (
 	watchEvery  = 500 * time.Millisecond
-	heraldGrace = time.Second // for the last lines of the log
+	hangSlack   = 250 * time.Millisecond // with the above, a hang is reported within a second
+	heraldGrace = time.Second            // for the last lines of the log
 )
 
 // The causes a subsystem finds in its context.
@@ -43,6 +44,7 @@ type Supervisor struct {
 	startGrace time.Duration
 	escalate   func(name, reason string)
 	every      time.Duration // between two looks of the watch
+	slack      time.Duration // see promise
 	start      time.Time     // origin of the monotonic clock
 	ring       *ring
 	wake       chan struct{} // buffered 1: the watch should look now
@@ -50,7 +52,7 @@ type Supervisor struct {
 	mu      sync.Mutex // guards what follows, held for a few instructions
 	subs    []*subsystem
 	started bool
-	over    bool
+	over    bool // from here on subsystems are stopped, and nothing is healthy
 }
 
 // New makes a Supervisor that watches nothing yet.
@@ -60,6 +62,7 @@ func New(o Options) *Supervisor {
 		startGrace: o.StartGrace,
 		escalate:   o.Escalate,
 		every:      watchEvery,
+		slack:      hangSlack,
 		start:      time.Now().Add(-time.Nanosecond), // no reading is zero: that means never
 		ring:       newRing(ringSize),
 		wake:       make(chan struct{}, 1),
@@ -107,7 +110,7 @@ func (s *Supervisor) Add(spec Spec) error {
 	}
 	sub := &subsystem{
 		spec:    spec,
-		promise: promise{every: spec.Every, tickLimit: spec.TickLimit, startGrace: s.startGrace},
+		promise: promise{spec.Every, spec.TickLimit, s.startGrace, s.slack},
 		seen:    molecule.SubsystemStarting,
 	}
 	sub.control.Store(&control{gen: newGeneration(&sub.spec, s.start, 1, s.now())})
@@ -125,11 +128,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer s.end()
 	base := context.WithoutCancel(ctx) // what ctx ends is ended in order
 	defer s.startHerald(base)()
 	w := &watch{Supervisor: s, subs: subs, base: base}
 	err = w.keep(ctx)
+	s.end()
 	return errors.Join(err, w.stop())
 }
 

@@ -20,11 +20,18 @@ type watch struct {
 	*Supervisor
 	subs []*subsystem
 	base context.Context // of all generations; ends only through their cancel
+
+	// Of the present look. All that is decided in one is decided at one moment:
+	// else a tick could cross its limit after the ladder was passed by.
+	at     time.Time
+	now    time.Duration
+	stacks func() []stack // one profile, if any is wanted
 }
 
 // keep keeps the subsystems going. It returns nil when ctx ended or nothing is
 // left to keep, and an error when a critical subsystem cannot be healed.
 func (w *watch) keep(ctx context.Context) error {
+	w.open()
 	for _, sub := range w.subs {
 		w.launch(sub, *sub.control.Load(), "")
 	}
@@ -44,32 +51,38 @@ func (w *watch) keep(ctx context.Context) error {
 	}
 }
 
+// open begins a look.
+func (w *watch) open() {
+	w.at = time.Now()
+	w.now = w.at.Sub(w.start)
+	w.stacks = sync.OnceValue(goroutineStacks)
+}
+
 // pass looks once at each subsystem.
 func (w *watch) pass() error {
-	now := w.now()
-	stacks := sync.OnceValue(goroutineStacks) // at most one profile in each pass
+	w.open()
 	var errs []error
 	for _, sub := range w.subs {
-		errs = append(errs, w.step(sub, now, stacks))
+		errs = append(errs, w.step(sub))
 	}
 	return errors.Join(errs...)
 }
 
-func (w *watch) step(sub *subsystem, now time.Duration, stacks func() []stack) error {
+func (w *watch) step(sub *subsystem) error {
 	c := *sub.control.Load()
 	asked := sub.asked.Load()
 	switch {
 	case c.phase == running || c.phase == cancelled:
 		if !c.gen.over() {
-			return w.climb(sub, c, now, stacks)
+			return w.climb(sub, c)
 		}
 		if asked && sub.told == nil {
 			sub.told = errAsked
 		}
-		return w.reap(sub, c, now)
+		return w.reap(sub, c)
 	case asked:
 		w.renew(sub, c)
-	case c.until != 0 && now >= c.until:
+	case c.until != 0 && w.now >= c.until:
 		sub.probing = c.phase == failed
 		w.launch(sub, c, "")
 	}
@@ -85,8 +98,8 @@ func (w *watch) launch(sub *subsystem, c control, why string) {
 	}
 	c.ended = c.lastEnded()
 	c.phase, c.until, c.blockedIn = running, 0, ""
-	c.gen = newGeneration(&sub.spec, w.start, number, w.now())
-	sub.told, sub.killBy, sub.settled = nil, 0, 0
+	c.gen = newGeneration(&sub.spec, w.start, number, w.now)
+	sub.settled = 0
 
 	ctx, cancel := context.WithCancelCause(w.base)
 	c.gen.cancel = cancel
@@ -103,15 +116,16 @@ func (w *watch) renew(sub *subsystem, c control) {
 }
 
 // reap deals with a generation that has ended.
-func (w *watch) reap(sub *subsystem, c control, now time.Duration) error {
+func (w *watch) reap(sub *subsystem, c control) error {
 	c.gen.cancel(nil)
-	why := c.gen.err
+	why, told := c.gen.err, sub.told
+	sub.told, sub.killBy = nil, 0
 	switch {
-	case sub.told == errAsked:
+	case told == errAsked:
 		w.renew(sub, c)
 		return nil
-	case sub.told != nil:
-		why = sub.told
+	case told != nil:
+		why = told
 	case why == nil && sub.spec.Restart != Always:
 		c.phase = stopped
 		w.put(sub, c, molecule.SubsystemEvent{})
@@ -119,14 +133,14 @@ func (w *watch) reap(sub *subsystem, c control, now time.Duration) error {
 	case why == nil:
 		why = errReturned
 	}
-	return w.retry(sub, c, now, why)
+	return w.retry(sub, c, why)
 }
 
 // retry decides what follows a failure: another try after a pause, or the end.
-func (w *watch) retry(sub *subsystem, c control, now time.Duration, why error) error {
+func (w *watch) retry(sub *subsystem, c control, why error) error {
 	sub.exits = append(slices.DeleteFunc(sub.exits, func(t time.Duration) bool {
-		return now-t > exitWindow
-	}), now)
+		return w.now-t > exitWindow
+	}), w.now)
 	c.blockedIn = ""
 	c.failure = why.Error()
 	event := molecule.SubsystemEvent{Error: c.failure, Stack: panicStack(why)}
@@ -134,13 +148,13 @@ func (w *watch) retry(sub *subsystem, c control, now time.Duration, why error) e
 	tooOften := sub.probing || len(sub.exits) > exitLimit
 	if sub.spec.Restart != Never && !tooOften {
 		c.streak++
-		c.phase, c.until = waiting, now+backoff(c.streak, rand.Float64())
+		c.phase, c.until = waiting, w.now+backoff(c.streak, rand.Float64())
 		w.put(sub, c, event)
 		return nil
 	}
 	c.phase, c.until = failed, 0
 	if sub.spec.Restart != Never {
-		c.until = now + probeEvery
+		c.until = w.now + probeEvery
 		event.Error = fmt.Sprintf("%d exits in %s, the last: %s", len(sub.exits), exitWindow, c.failure)
 	}
 	w.put(sub, c, event)
@@ -160,14 +174,12 @@ func (w *watch) put(sub *subsystem, c control, event molecule.SubsystemEvent) {
 // note records the transition, if there is one. The event says what is known
 // of the reason.
 func (w *watch) note(sub *subsystem, c control, event molecule.SubsystemEvent) {
-	now := time.Now()
-	at := now.Sub(w.start)
-	state := sub.state(c.evidence(), at)
+	state := sub.state(c.evidence(), w.now)
 	switch {
 	case state != molecule.SubsystemHealthy:
 		sub.settled = 0
 	case sub.settled == 0:
-		sub.settled = at
+		sub.settled = w.now
 	}
 	if state == sub.seen {
 		return
@@ -175,7 +187,7 @@ func (w *watch) note(sub *subsystem, c control, event molecule.SubsystemEvent) {
 	if state == molecule.SubsystemHealthy {
 		event.Error = "" // that of an earlier tick; it is over
 	}
-	event.At, event.Subsystem = now.UTC(), sub.spec.Name
+	event.At, event.Subsystem = w.at.UTC(), sub.spec.Name
 	event.From, event.To, event.BlockedIn = sub.seen, state, c.blockedIn
 	sub.seen = state
 	w.ring.append(event)
@@ -183,7 +195,7 @@ func (w *watch) note(sub *subsystem, c control, event molecule.SubsystemEvent) {
 
 // untilNext is how long the watch may wait.
 func (w *watch) untilNext() time.Duration {
-	now := w.now()
+	now := w.Supervisor.now()
 	next := w.every
 	for _, sub := range w.subs {
 		if until := sub.control.Load().until; until != 0 {
