@@ -1,7 +1,6 @@
 package molecule
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -9,15 +8,28 @@ import (
 // MaxPromptBytes is the largest prompt a schedule or a run may carry.
 const MaxPromptBytes = 256 << 10
 
-var (
-	nameShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
-	orgShape  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-)
+// named reports whether s is 1 to max of A-Z a-z 0-9 . _ - and begins with a
+// letter or digit. It is no regular expression: compiling one at start costs
+// every command a tenth of its time.
+func named(s string, max int) bool {
+	if s == "" || len(s) > max {
+		return false
+	}
+	for i, c := range []byte(s) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		case i > 0 && (c == '.' || c == '_' || c == '-'):
+		default:
+			return false
+		}
+	}
+	return true
+}
 
 // ValidateName refuses a name that an operator could not type, quote or grep.
 // what is the noun for the message, such as "agent".
 func ValidateName(what, name string) error {
-	if nameShape.MatchString(name) {
+	if named(name, 64) {
 		return nil
 	}
 	return Errorf(Invalid, "%s name %q is not valid", what, clip(name, 80)).
@@ -26,7 +38,7 @@ func ValidateName(what, name string) error {
 
 // ValidateOrgID refuses an organisation id that no edge can send.
 func ValidateOrgID(id string) error {
-	if orgShape.MatchString(id) {
+	if named(id, 128) {
 		return nil
 	}
 	return Errorf(Invalid, "organisation id %q is not valid", clip(id, 80)).
