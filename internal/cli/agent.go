@@ -10,6 +10,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/term"
 )
 
+// newAgentCmd makes the noun agent.
 func newAgentCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use: "agent", aliases: []string{"agents"},
@@ -44,6 +45,7 @@ func agentView() view[molecule.Agent] {
 	}
 }
 
+// agentStateCell shows what is believed of an agent.
 func agentStateCell(a molecule.Agent) term.Cell {
 	switch a.State {
 	case molecule.AgentOnline:
@@ -62,6 +64,7 @@ func agentWhere(a molecule.Agent) string {
 	return a.URL
 }
 
+// agentRecord is one agent, a line for each fact.
 func agentRecord(a molecule.Agent) term.Record {
 	r := term.Record{
 		{Title: "name", Cell: term.Text(a.Name)},
@@ -87,6 +90,7 @@ func agentRecord(a molecule.Agent) term.Record {
 	return r
 }
 
+// newAgentListCmd makes agent list.
 func newAgentListCmd(a *app) *cobra.Command {
 	var kind, state string
 	narrow := fields{"kind": &kind, "state": &state}
@@ -115,6 +119,7 @@ func newAgentListCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// newAgentShowCmd makes agent show.
 func newAgentShowCmd(a *app) *cobra.Command {
 	return leaf{
 		use: "show NAME", aliases: []string{"get"},
@@ -136,6 +141,7 @@ func newAgentShowCmd(a *app) *cobra.Command {
 	}.command()
 }
 
+// newAgentRemoveCmd makes agent remove.
 func newAgentRemoveCmd(a *app) *cobra.Command {
 	return leaf{
 		use: "remove NAME", aliases: []string{"rm", "delete"},

@@ -83,6 +83,7 @@ func (o *agentForm) changesCommand() bool {
 	return o.given("exec") || o.given("shell") || o.given("dir") || o.given("pass-env")
 }
 
+// newAgentAddCmd makes agent add.
 func newAgentAddCmd(a *app) *cobra.Command {
 	o := &agentForm{app: a}
 	cmd := leaf{
@@ -105,6 +106,7 @@ func newAgentAddCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// add checks what can be checked here and creates the agent.
 func (o *agentForm) add(ctx context.Context) error {
 	in := molecule.Agent{Name: o.name, Kind: molecule.AgentPush, URL: o.url, MaxConcurrent: o.max}
 	if o.url == "" {
@@ -138,6 +140,7 @@ func (o *agentForm) add(ctx context.Context) error {
 	return nil
 }
 
+// newAgentUpdateCmd makes agent update.
 func newAgentUpdateCmd(a *app) *cobra.Command {
 	o := &agentForm{app: a}
 	cmd := leaf{
@@ -160,6 +163,8 @@ func newAgentUpdateCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// update sends what was named. The command part is sent whole, so what was not
+// named of it is read first.
 func (o *agentForm) update(ctx context.Context) error {
 	if !o.given("name") && !o.given("url") && !o.given("max-concurrent") && !o.changesCommand() {
 		return molecule.Errorf(molecule.Invalid, "nothing to change").WithHint("molecli agent update --help")

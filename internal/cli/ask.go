@@ -21,6 +21,7 @@ type agentRun struct {
 	bounded bool
 }
 
+// newAgentRunCmd makes agent run.
 func newAgentRunCmd(a *app) *cobra.Command {
 	o := &agentRun{app: a}
 	cmd := leaf{
@@ -42,6 +43,7 @@ func newAgentRunCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// run reads the prompt before it looks for the daemon, sends it and follows.
 func (o *agentRun) run(ctx context.Context) error {
 	p, err := o.app.printer()
 	if err != nil {

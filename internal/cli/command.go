@@ -139,6 +139,7 @@ func kindOf(f *pflag.Flag) string {
 	return f.Value.Type()
 }
 
+// dashed writes a flag the way it is typed.
 func dashed(name string) string {
 	if len(name) == 1 {
 		return "-" + name
@@ -146,6 +147,7 @@ func dashed(name string) string {
 	return "--" + name
 }
 
+// nearestFlag returns the flag that was probably meant.
 func nearestFlag(cmd *cobra.Command, word string) string {
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {

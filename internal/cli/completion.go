@@ -15,6 +15,7 @@ import (
 // completeWait bounds what a person with a finger on the tab key waits.
 const completeWait = time.Second
 
+// newCompletionCmd makes completion.
 func newCompletionCmd(_ *app) *cobra.Command {
 	shells := []string{"bash", "zsh", "fish"}
 	cmd := leaf{

@@ -9,6 +9,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/term"
 )
 
+// newConfigCmd makes the noun config.
 func newConfigCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use:   "config",
@@ -28,6 +29,7 @@ type resolved struct {
 	text string // Value as it is typed
 }
 
+// configView shows settings with their sources.
 func configView() view[resolved] {
 	return view[resolved]{
 		noun: "settings",
@@ -58,6 +60,7 @@ func (v *values) resolved() []resolved {
 	return out
 }
 
+// newConfigListCmd makes config list.
 func newConfigListCmd(a *app) *cobra.Command {
 	return leaf{
 		use: "list", aliases: []string{"ls"},
@@ -75,6 +78,7 @@ func newConfigListCmd(a *app) *cobra.Command {
 	}.command()
 }
 
+// newConfigGetCmd makes config get.
 func newConfigGetCmd(a *app) *cobra.Command {
 	return leaf{
 		use:      "get KEY",
@@ -109,6 +113,7 @@ func notFound(err error) error {
 	return molecule.Errorf(molecule.NotFound, "%s", err).WithHint("%s", molecule.HintOf(err))
 }
 
+// newConfigSetCmd makes config set.
 func newConfigSetCmd(a *app) *cobra.Command {
 	return leaf{
 		use:   "set KEY VALUE",
@@ -139,6 +144,7 @@ func newConfigSetCmd(a *app) *cobra.Command {
 	}.command()
 }
 
+// newConfigPathCmd makes config path, which works with a broken file too.
 func newConfigPathCmd(a *app) *cobra.Command {
 	return leaf{
 		use:      "path",

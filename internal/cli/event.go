@@ -10,6 +10,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/term"
 )
 
+// newEventCmd makes the noun event.
 func newEventCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use: "event", aliases: []string{"events"},
@@ -44,6 +45,7 @@ type eventWatch struct {
 	count   int // 0 is without end
 }
 
+// flags defines the flags that list and watch share.
 func (o *eventWatch) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Int64Var(&o.after, "after", -1, "only events behind this id")
@@ -51,10 +53,12 @@ func (o *eventWatch) flags(cmd *cobra.Command) {
 	f.StringVar(&o.subject, "subject", "", "a subject, or a prefix that ends in a slash")
 }
 
+// filter returns what to ask the daemon for.
 func (o *eventWatch) filter() molecule.EventFilter {
 	return molecule.EventFilter{After: max(o.after, 0), Types: o.types, Subject: o.subject}
 }
 
+// newEventListCmd makes event list.
 func newEventListCmd(a *app) *cobra.Command {
 	o := &eventWatch{app: a}
 	cmd := leaf{
@@ -70,42 +74,59 @@ func newEventListCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// list prints the events behind an id, or else the newest.
 func (o *eventWatch) list(ctx context.Context) error {
 	s, err := o.app.session(ctx)
 	if err != nil {
 		return err
 	}
+	if err := eventView().sort(s.config.Sort, nil); err != nil {
+		return err // before anybody is asked
+	}
 	f, limit := o.filter(), s.config.Limit
 	newest := o.after < 0 && limit > 0
 	if newest && len(f.Types) == 0 && f.Subject == "" {
+		// Nothing is left out, so the newest begin at a known id.
 		last, err := s.client.LastEventID(ctx)
 		if err != nil {
 			return err
 		}
 		f.After = max(last-int64(limit), 0)
 	}
-	var events []molecule.Event
-	for {
-		f.Limit = molecule.MaxLimit
-		page, err := s.client.Events(ctx, f)
-		if err != nil {
-			return err
-		}
-		events = append(events, page.Items...)
-		if newest && len(events) > limit {
-			events = events[len(events)-limit:]
-		}
-		if len(page.Items) == 0 || page.Next == "" || (!newest && limit > 0 && len(events) >= limit) {
-			break
-		}
-		f.After = page.Items[len(page.Items)-1].ID
-	}
-	if limit > 0 && len(events) > limit {
-		events = events[:limit]
+	events, err := s.readEvents(ctx, f, limit, newest)
+	if err != nil {
+		return err
 	}
 	return eventView().list(s.printer, events)
 }
 
+// readEvents reads pages of events: the first limit ones, or all of them to
+// keep the last. Limit 0 is all.
+func (s *session) readEvents(ctx context.Context, f molecule.EventFilter, limit int, last bool) ([]molecule.Event, error) {
+	var events []molecule.Event
+	f.Limit = molecule.MaxLimit
+	for {
+		page, err := s.client.Events(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, page.Items...)
+		over := len(events) - limit
+		switch {
+		case limit == 0 || over < 0:
+		case last:
+			events = events[over:]
+		default:
+			return events[:limit], nil
+		}
+		if len(page.Items) == 0 || page.Next == "" {
+			return events, nil
+		}
+		f.After = page.Items[len(page.Items)-1].ID
+	}
+}
+
+// newEventWatchCmd makes event watch.
 func newEventWatchCmd(a *app) *cobra.Command {
 	o := &eventWatch{app: a}
 	cmd := leaf{

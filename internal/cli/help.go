@@ -70,6 +70,7 @@ func writeHelp(cmd *cobra.Command) {
 	writeLine(cmd.OutOrStdout(), b.String())
 }
 
+// writeFlags writes a titled block of flags, unless there are none.
 func writeFlags(b *strings.Builder, title string, f *pflag.FlagSet) {
 	if f.HasAvailableFlags() {
 		fmt.Fprintf(b, "\n%s:\n%s", title, f.FlagUsages())
@@ -87,10 +88,12 @@ func topics() map[string]func() string {
 	}
 }
 
+// topicNames returns the topics in order.
 func topicNames() []string {
 	return []string{"cron", "environment", "exit-codes", "formatting", "security"}
 }
 
+// exitCodesTopic is the table of exit statuses, from the table itself.
 func exitCodesTopic() string {
 	var b strings.Builder
 	b.WriteString("Exit status of molecli and moleculed\n\n")
@@ -101,6 +104,7 @@ func exitCodesTopic() string {
 	return b.String()
 }
 
+// environmentTopic is the table of variables, from the table of settings.
 func environmentTopic() string {
 	var b strings.Builder
 	b.WriteString("Environment\n\nEach global flag has a variable. A flag is stronger than its variable, which is\nstronger than the file of molecli config path.\n\n")

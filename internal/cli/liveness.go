@@ -30,6 +30,7 @@ type liveness struct {
 	watch bool
 }
 
+// newLivenessCmd makes liveness, the one command that is also a group.
 func newLivenessCmd(a *app) *cobra.Command {
 	o := &liveness{app: a}
 	cmd := leaf{
@@ -53,6 +54,7 @@ func newLivenessCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// run looks once, waits, or watches.
 func (o *liveness) run(ctx context.Context) error {
 	p, err := o.app.printer()
 	if err != nil {
@@ -230,15 +232,18 @@ func (p *printer) liveness(l molecule.Liveness, now time.Time) error {
 	return p.write("agents   " + gap + agentLine(l.Agents) + "\nschedules" + gap + scheduleLine(l.Schedules) + "\n")
 }
 
+// agentLine counts agents in words.
 func agentLine(a molecule.AgentCounts) string {
 	return strconv.Itoa(a.Online) + " online, " + strconv.Itoa(a.Pending) + " pending, " + strconv.Itoa(a.Offline) + " offline"
 }
 
+// scheduleLine counts schedules in words.
 func scheduleLine(s molecule.ScheduleCounts) string {
 	return strconv.Itoa(s.OnTime) + " on time, " + strconv.Itoa(s.Late) + " late, " + strconv.Itoa(s.Failing) + " failing, " +
 		strconv.Itoa(s.Paused) + " paused, " + strconv.Itoa(s.Error) + " in error"
 }
 
+// partView shows subsystems; now is what their ages count from.
 func partView(now time.Time) view[part] {
 	return view[part]{
 		noun: "subsystems",
@@ -254,6 +259,7 @@ func partView(now time.Time) view[part] {
 	}
 }
 
+// partStateCell shows a state; one nobody knows is something to look at.
 func partStateCell(s part) term.Cell {
 	text := string(s.State)
 	if s.Optional {
@@ -286,6 +292,7 @@ func lastTick(s part, now time.Time) term.Cell {
 	return term.When(*s.LastTickAt)
 }
 
+// promise says how often a subsystem has to prove itself.
 func promise(s part) string {
 	if s.EverySeconds <= 0 {
 		return ""
@@ -301,6 +308,7 @@ func trouble(s part) string {
 	return s.LastError
 }
 
+// newLivenessDumpCmd makes liveness dump.
 func newLivenessDumpCmd(a *app) *cobra.Command {
 	return leaf{
 		use:      "dump SUBSYSTEM",

@@ -41,6 +41,7 @@ func strip(outcomes []molecule.Outcome) string {
 	return b.String()
 }
 
+// sign is the sign of one outcome.
 func sign(o molecule.Outcome) string {
 	switch o {
 	case "":

@@ -12,6 +12,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/term"
 )
 
+// newRunCmd makes the noun run.
 func newRunCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use: "run", aliases: []string{"runs"},
@@ -76,6 +77,7 @@ func said(r molecule.Run) string {
 	return r.Reason
 }
 
+// runRecord is one run, a line for each fact and each attempt.
 func runRecord(r molecule.Run) term.Record {
 	rec := term.Record{
 		{Title: "id", Cell: term.Text(r.ID)},
@@ -123,6 +125,7 @@ func shortIDs(runs []molecule.Run) func(string) string {
 	}
 }
 
+// newRunListCmd makes run list.
 func newRunListCmd(a *app) *cobra.Command {
 	var f molecule.RunFilter
 	narrow := fields{"schedule": &f.Schedule, "agent": &f.Agent, "outcome": (*string)(&f.Outcome)}
@@ -151,6 +154,7 @@ func newRunListCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// listRuns reads and writes runs, their ids as short as the screen allows.
 func (s *session) listRuns(ctx context.Context, f molecule.RunFilter) error {
 	if err := runView(nil).sort(s.config.Sort, nil); err != nil {
 		return err // before anybody is asked
@@ -175,6 +179,7 @@ func (s *session) listRuns(ctx context.Context, f molecule.RunFilter) error {
 	return nil
 }
 
+// newRunShowCmd makes run show.
 func newRunShowCmd(a *app) *cobra.Command {
 	return leaf{
 		use: "show ID", aliases: []string{"get"},
@@ -196,6 +201,7 @@ func newRunShowCmd(a *app) *cobra.Command {
 	}.command()
 }
 
+// newRunWatchCmd makes run watch: one run to its end, or all of them.
 func newRunWatchCmd(a *app) *cobra.Command {
 	var wait time.Duration
 	cmd := leaf{

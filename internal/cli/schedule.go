@@ -11,6 +11,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/term"
 )
 
+// newScheduleCmd makes the noun schedule.
 func newScheduleCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use: "schedule", aliases: []string{"schedules"},
@@ -44,6 +45,7 @@ func scheduleView() view[molecule.Schedule] {
 	}
 }
 
+// scheduleStateCell shows the state, and failures in a row while it is active.
 func scheduleStateCell(s molecule.Schedule) term.Cell {
 	switch {
 	case s.State == molecule.ScheduleError:
@@ -56,6 +58,7 @@ func scheduleStateCell(s molecule.Schedule) term.Cell {
 	return term.Toned(term.Faint, string(s.State))
 }
 
+// scheduleRecord is one schedule, a line for each fact.
 func scheduleRecord(s molecule.Schedule) term.Record {
 	return term.Record{
 		{Title: "name", Cell: term.Text(s.Name)},
@@ -76,6 +79,7 @@ func scheduleRecord(s molecule.Schedule) term.Record {
 	}
 }
 
+// newScheduleListCmd makes schedule list.
 func newScheduleListCmd(a *app) *cobra.Command {
 	var agent, state string
 	narrow := fields{"agent": &agent, "state": &state}
@@ -106,6 +110,7 @@ func newScheduleListCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// newScheduleShowCmd makes schedule show.
 func newScheduleShowCmd(a *app) *cobra.Command {
 	return a.scheduleVerb(leaf{
 		use: "show NAME", aliases: []string{"get"},
@@ -121,6 +126,7 @@ func newScheduleShowCmd(a *app) *cobra.Command {
 	})
 }
 
+// newScheduleRemoveCmd makes schedule remove.
 func newScheduleRemoveCmd(a *app) *cobra.Command {
 	return a.scheduleVerb(leaf{
 		use: "remove NAME", aliases: []string{"rm", "delete"},
@@ -139,6 +145,7 @@ func newScheduleRemoveCmd(a *app) *cobra.Command {
 	})
 }
 
+// newSchedulePauseCmd makes schedule pause.
 func newSchedulePauseCmd(a *app) *cobra.Command {
 	return a.scheduleVerb(leaf{
 		use:      "pause NAME",
@@ -148,6 +155,7 @@ func newSchedulePauseCmd(a *app) *cobra.Command {
 	}, changeSchedule("paused", (*client.Client).PauseSchedule))
 }
 
+// newScheduleResumeCmd makes schedule resume.
 func newScheduleResumeCmd(a *app) *cobra.Command {
 	return a.scheduleVerb(leaf{
 		use:   "resume NAME",
@@ -189,6 +197,7 @@ func (a *app) scheduleVerb(l leaf, run func(ctx context.Context, s *session, ref
 	return l.command()
 }
 
+// newScheduleRunCmd makes schedule run.
 func newScheduleRunCmd(a *app) *cobra.Command {
 	var detach bool
 	cmd := a.scheduleVerb(leaf{

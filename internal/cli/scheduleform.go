@@ -36,6 +36,7 @@ func (o *scheduleForm) flags(cmd *cobra.Command) {
 	completeFlag(cmd, "agent", o.app.completeAgents)
 }
 
+// newScheduleAddCmd makes schedule add.
 func newScheduleAddCmd(a *app) *cobra.Command {
 	o := &scheduleForm{app: a}
 	cmd := leaf{
@@ -55,6 +56,8 @@ func newScheduleAddCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// add compiles the expression here first: a mistake is shown with a caret
+// without a daemon, and a preview comes from what was compiled.
 func (o *scheduleForm) add(ctx context.Context) error {
 	p, err := o.app.printer()
 	if err != nil {
@@ -130,6 +133,7 @@ func (p *printer) slots(slots []time.Time, zone *time.Location) error {
 	return nil
 }
 
+// newScheduleUpdateCmd makes schedule update.
 func newScheduleUpdateCmd(a *app) *cobra.Command {
 	o := &scheduleForm{app: a}
 	cmd := leaf{
@@ -149,6 +153,7 @@ func newScheduleUpdateCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// update sends what was named.
 func (o *scheduleForm) update(ctx context.Context) error {
 	p, err := o.app.printer()
 	if err != nil {

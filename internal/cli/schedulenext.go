@@ -13,6 +13,7 @@ import (
 // maxPreview bounds how many slots are shown at once.
 const maxPreview = 1000
 
+// checkPreview refuses a number of slots that nobody would read.
 func checkPreview(n int) error {
 	if n < 1 || n > maxPreview {
 		return molecule.Errorf(molecule.Invalid, "-n is %d, it must be between 1 and %d", n, maxPreview)
@@ -20,6 +21,7 @@ func checkPreview(n int) error {
 	return nil
 }
 
+// newScheduleNextCmd makes schedule next: the slots as the daemon computes them.
 func newScheduleNextCmd(a *app) *cobra.Command {
 	n := 3
 	cmd := a.scheduleVerb(leaf{
@@ -73,6 +75,7 @@ type description struct {
 	Next        []time.Time `json:"next"`
 }
 
+// newScheduleDescribeCmd makes schedule describe, which asks nobody.
 func newScheduleDescribeCmd(a *app) *cobra.Command {
 	o := &scheduleDescribe{app: a}
 	cmd := leaf{
@@ -95,6 +98,7 @@ func newScheduleDescribeCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// run compiles with the very code of the live loop and shows what it finds.
 func (o *scheduleDescribe) run() error {
 	p, err := o.app.printer()
 	if err != nil {

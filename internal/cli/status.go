@@ -13,6 +13,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/term"
 )
 
+// newStatusCmd makes status.
 func newStatusCmd(a *app) *cobra.Command {
 	return leaf{
 		use:      "status",
@@ -34,6 +35,7 @@ func newStatusCmd(a *app) *cobra.Command {
 	}.command()
 }
 
+// statusView shows the daemon behind an endpoint.
 func statusView(endpoint string) view[molecule.Status] {
 	return view[molecule.Status]{
 		noun: "daemons",
@@ -63,6 +65,7 @@ type version struct {
 	Daemon   string `json:"daemon,omitempty"`
 }
 
+// newVersionCmd makes version.
 func newVersionCmd(a *app) *cobra.Command {
 	var daemon bool
 	cmd := leaf{
@@ -95,6 +98,7 @@ func newVersionCmd(a *app) *cobra.Command {
 	return cmd
 }
 
+// version writes the versions in the face that is asked for.
 func (p *printer) version(v version) error {
 	if p.structured() {
 		return p.encode(v)

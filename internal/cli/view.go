@@ -55,6 +55,7 @@ func (v view[T]) list(p *printer, items []T) error {
 	return v.table(p, items).Write(p.Out, p.layout)
 }
 
+// table lays items out; columns for -o wide are left out of others.
 func (v view[T]) table(p *printer, items []T) term.Table {
 	var t term.Table
 	shown := slices.DeleteFunc(slices.Clone(v.columns), func(c column[T]) bool {
