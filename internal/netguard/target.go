@@ -40,12 +40,12 @@ func targetFrom(ctx context.Context, class Class) (Target, bool) {
 // HostPort returns the host and port that u is dialled at, "" when u is no
 // http or https URL.
 func HostPort(u *url.URL) string {
-	port := u.Port()
-	if port == "" {
-		port = defaultPort(u.Scheme)
-	}
+	port := defaultPort(u.Scheme)
 	if port == "" || u.Hostname() == "" {
 		return ""
+	}
+	if p := u.Port(); p != "" {
+		port = p
 	}
 	return net.JoinHostPort(u.Hostname(), port)
 }
