@@ -61,9 +61,7 @@ func (b *bookkeeper) Run(ctx context.Context, beat *supervised.Beat) error {
 
 // keep writes what is new. One part that fails does not keep the others back.
 func (b *bookkeeper) keep(ctx context.Context, now time.Time) error {
-	return errors.Join(b.count(ctx, now), b.transitions.Drain(func(events []molecule.SubsystemEvent) error {
-		return b.store.AppendSubsystemEvents(ctx, events)
-	}), b.touch(ctx))
+	return errors.Join(b.count(ctx, now), b.transitions.Drain(ctx, b.store.AppendSubsystemEvents), b.touch(ctx))
 }
 
 func (b *bookkeeper) count(ctx context.Context, now time.Time) error {

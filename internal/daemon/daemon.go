@@ -85,7 +85,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 		return err
 	}
 	d.tokens = tokens
-	d.books = &bookkeeper{store: d.store, transitions: d.supervisor.Recorder(), used: tokens.Used}
+	d.books = &bookkeeper{store: d.store, transitions: d.supervisor.Transitions(), used: tokens.Used}
 	live := &liveness{supervisor: d.supervisor, books: d.books}
 	services, metrics := d.running(live)
 	if err := d.supervise(); err != nil {
@@ -148,6 +148,7 @@ type services struct {
 
 // running makes what delivers and schedules.
 func (d *Daemon) running(live *liveness) (services, *metrics) {
+	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
 	m := newMetrics(live, func() (int, int) { return d.dispatcher.Load() })
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
@@ -159,10 +160,11 @@ func (d *Daemon) running(live *liveness) (services, *metrics) {
 		},
 		Rules:    dispatch.Rules{PhantomReplies: d.cfg.Dispatch.PhantomReplies},
 		Drain:    d.cfg.Dispatch.Drain,
+		Stale:    func(ctx context.Context, r molecule.Run, now time.Time) string { return service.Stale(ctx, r, now) },
 		Finished: m.finished,
 		Log:      d.log.With("subsystem", "dispatcher"),
 	})
-	service := scheduler.NewService(scheduler.ServiceOptions{
+	service = scheduler.NewService(scheduler.ServiceOptions{
 		Store: d.store, Events: d.relay, Dispatcher: d.dispatcher, OrgID: d.cfg.Org(),
 	})
 	d.scheduler = scheduler.New(scheduler.Options{
@@ -182,7 +184,12 @@ func (d *Daemon) face(live *liveness, s services, m *metrics) (http.Handler, err
 	if err != nil {
 		return nil, err
 	}
-	guard := tenant.New(tenant.Options{OrgID: d.cfg.Org(), TrustFlyReplay: trust, TokenProof: authn.HasLiveToken})
+	guard, err := tenant.New(tenant.Options{
+		OrgID: d.cfg.Org(), TrustFlyReplay: trust, LocalProof: auth.Local, TokenProof: authn.HasLiveToken,
+	})
+	if err != nil {
+		return nil, err
+	}
 	if d.cfg.Org() == "" {
 		d.log.Info("tenant guard is off: no organisation is configured")
 	}
@@ -190,14 +197,17 @@ func (d *Daemon) face(live *liveness, s services, m *metrics) (http.Handler, err
 	for _, l := range d.listeners {
 		listen = append(listen, urlOf(l.Addr()))
 	}
-	handler := api.New(api.Deps{
+	return api.New(api.Deps{
 		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay,
 		Liveness: live, Status: describe(d.cfg, d.dir, molecule.Version(), listen, d.store.SchemaVersion()),
 		Ready: live.waiting, Metrics: m.handler(), Observe: m.request,
-		Auth: authn, Guard: guard.Guard, NotFound: tenant.NotFound,
+		Auth: authn, NotFound: tenant.NotFound,
+		// A way back to ourselves is told only to whoever proved the organisation.
+		Guard: func(next http.Handler) http.Handler {
+			return guard.Wrap(netguard.RefuseLoops(d.guard.InstanceID(), next))
+		},
 		Log: d.log.With("subsystem", "api"),
-	})
-	return netguard.RefuseLoops(d.guard.InstanceID(), handler), nil
+	}), nil
 }
 
 // urlOf writes a bound address as --listen and --endpoint do.

@@ -1,0 +1,236 @@
+package scheduler_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
+)
+
+func TestScheduler_firesOnTheSlot(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, dir, fine)
+		p.add("a")
+		time.Sleep(10*time.Minute + time.Second)
+		runs := p.runs("a")
+		if len(runs) != 10 {
+			t.Fatalf("%d runs in ten minutes", len(runs))
+		}
+		for i, r := range runs {
+			if r.Outcome != molecule.OutcomeOK || r.Trigger != molecule.TriggerCron || !r.StartedAt.Equal(r.Slot) {
+				t.Errorf("run %d: slot %v started %v, %s %s", i, r.Slot, r.StartedAt, r.Trigger, r.Outcome)
+			}
+		}
+		p.close()
+	})
+}
+
+func TestScheduler_skipsASlotWhileTheRunBeforeIsOpen(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, dir, func(ctx context.Context, d molecule.Delivery) molecule.Reply {
+			select {
+			case <-time.After(90 * time.Second):
+				return fine(ctx, d)
+			case <-ctx.Done():
+				return hang(ctx, d)
+			}
+		})
+		p.add("a")
+		time.Sleep(4*time.Minute + 45*time.Second)
+		var got []string
+		for _, r := range p.runs("a") {
+			got = append(got, string(r.Outcome))
+		}
+		if s := strings.Join(got, " "); s != "ok skipped_overlap ok skipped_overlap" {
+			t.Errorf("outcomes are %s", s)
+		}
+		covered(t, p.runs("a"))
+		p.close()
+	})
+}
+
+func TestScheduler_coversDowntimeWithOneRowAndFiresTheLatest(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name string
+		down time.Duration
+		want string // outcome/trigger/slots of what downtime left
+	}{
+		{"a few seconds across no slot", 20 * time.Second, ""},
+		{"one slot", 80 * time.Second, "ok/catch_up/1"},
+		{"many slots", 10 * time.Minute, "missed/cron/9 ok/catch_up/1"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				p := start(t, dir, fine)
+				p.add("a")
+				time.Sleep(90 * time.Second) // 00:01:30, one slot fired
+				p.close()
+				time.Sleep(c.down)
+				p = start(t, dir, fine)
+				time.Sleep(time.Second)
+				var got []string
+				for _, r := range p.runs("a")[1:] {
+					got = append(got, strings.Join([]string{string(r.Outcome), string(r.Trigger), string(rune('0' + r.Slots))}, "/"))
+				}
+				if s := strings.Join(got, " "); s != c.want {
+					t.Errorf("downtime left %q, want %q", s, c.want)
+				}
+				covered(t, p.runs("a"))
+				p.close()
+			})
+		})
+	}
+}
+
+func TestScheduler_finishesTheStoryOfWhatACrashLeft(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name  string
+		left  func(t *testing.T, p *plant, id string)
+		after time.Duration
+		want  molecule.Outcome
+	}{
+		{"claimed and not sent", func(*testing.T, *plant, string) {}, time.Second, molecule.OutcomeOK},
+		{"claimed and too old", func(*testing.T, *plant, string) {}, 2 * time.Hour, molecule.OutcomeMissed},
+		{"a command that never started", func(t *testing.T, p *plant, id string) {
+			if err := p.db.StartRun(t.Context(), id, time.Now(), time.Now().Add(time.Hour), 1); err != nil {
+				t.Fatal(err)
+			}
+		}, time.Second, molecule.OutcomeOK},
+		{"a command that had started", func(t *testing.T, p *plant, id string) {
+			if err := p.db.StartRun(t.Context(), id, time.Now(), time.Now().Add(time.Hour), 1); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.db.SetRunHandle(t.Context(), id, "exec:gone"); err != nil {
+				t.Fatal(err)
+			}
+		}, time.Second, molecule.OutcomeUnknown},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				id := "0199aaaa-0000-7000-8000-000000000001"
+				behave := func(ctx context.Context, d molecule.Delivery) molecule.Reply {
+					if d.Run.Handle != "" {
+						return molecule.Reply{Failure: molecule.FailLost}
+					}
+					if d.Run.MessageID != "the same message" {
+						t.Errorf("re-sent with message id %q", d.Run.MessageID)
+					}
+					return fine(ctx, d)
+				}
+				p := start(t, dir, behave)
+				a := sqlitetest.Agent(t, p.db, "a")
+				if err := p.stop(); err != nil {
+					t.Fatal(err)
+				}
+				write := sqlitetest.Write(p.db)
+				r := molecule.Run{
+					ID: id, AgentID: a.ID, Trigger: molecule.TriggerManual, State: molecule.RunClaimed, Slot: time.Now(),
+					Prompt: "work", MessageID: "the same message", Timeout: molecule.Duration(time.Hour),
+				}
+				if err := p.db.CreateRun(t.Context(), &r); err != nil {
+					t.Fatal(err)
+				}
+				c.left(t, p, id)
+				write()
+				if err := p.db.Close(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(c.after)
+				p = start(t, dir, behave)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				got, err := p.service.WaitRun(ctx, id)
+				cancel()
+				if err != nil || got.Outcome != c.want {
+					t.Errorf("the run ended %q (%s), %v; want %s", got.Outcome, got.Reason, err, c.want)
+				}
+				p.close()
+			})
+		})
+	}
+}
+
+func TestScheduler_coversEverySlotOnceHoweverOftenItStops(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		ups := rapid.SliceOfN(rapid.IntRange(1, 400), 1, 5).Draw(rt, "seconds up")
+		downs := rapid.SliceOfN(rapid.IntRange(0, 900), 5, 5).Draw(rt, "seconds down")
+		dir := t.TempDir()
+		synctest.Test(t, func(t *testing.T) {
+			p := start(t, dir, fine)
+			p.add("a")
+			for i, up := range ups {
+				time.Sleep(time.Duration(up) * time.Second)
+				p.close()
+				time.Sleep(time.Duration(downs[i]) * time.Second)
+				p = start(t, dir, fine)
+			}
+			time.Sleep(61 * time.Second)
+			covered(t, p.runs("a"))
+			p.close()
+		})
+	})
+}
+
+func TestUpdateSchedule_keepsTheSlotUnlessTheClockChanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, dir, fine)
+		p.add("a")
+		before, err := p.service.Schedule(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		prompt, hourly, zone := "other work", "0 * * * *", "Asia/Kathmandu"
+		after, err := p.service.UpdateSchedule(t.Context(), "a", molecule.ScheduleUpdate{Prompt: &prompt})
+		if err != nil || !after.NextSlot.Equal(before.NextSlot) {
+			t.Errorf("a new prompt moved the slot to %v, %v", after.NextSlot, err)
+		}
+		after, err = p.service.UpdateSchedule(t.Context(), "a", molecule.ScheduleUpdate{Cron: &hourly, TZ: &zone})
+		if want := time.Date(2000, 1, 1, 0, 15, 0, 0, time.UTC); err != nil || !after.NextSlot.Equal(want) {
+			t.Errorf("a new clock gave %v, %v; want %v", after.NextSlot, err, want)
+		}
+		p.close()
+	})
+}
+
+func TestPauseSchedule_leavesNoSlotsBehind(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, dir, fine)
+		p.add("a")
+		if _, err := p.service.PauseSchedule(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if _, err := p.service.ResumeSchedule(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(61 * time.Second)
+		runs := p.runs("a")
+		if len(runs) != 1 || runs[0].Outcome != molecule.OutcomeOK || runs[0].Trigger != molecule.TriggerCron {
+			t.Errorf("after a pause there are %+v", runs)
+		}
+		p.close()
+	})
+}
