@@ -68,6 +68,7 @@ func (a *app) names(ask func(context.Context, *session) ([]string, error)) cobra
 	}
 }
 
+// completeAgents offers the names of agents.
 func (a *app) completeAgents(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {
 		page, err := s.client.Agents(ctx, molecule.AgentFilter{Limit: molecule.MaxLimit})
@@ -75,6 +76,7 @@ func (a *app) completeAgents(cmd *cobra.Command, args []string, prefix string) (
 	})(cmd, args, prefix)
 }
 
+// completeSchedules offers the names of schedules.
 func (a *app) completeSchedules(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {
 		page, err := s.client.Schedules(ctx, molecule.ScheduleFilter{Limit: molecule.MaxLimit})
@@ -82,6 +84,7 @@ func (a *app) completeSchedules(cmd *cobra.Command, args []string, prefix string
 	})(cmd, args, prefix)
 }
 
+// completeRuns offers the ids of the newest runs.
 func (a *app) completeRuns(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {
 		page, err := s.client.Runs(ctx, molecule.RunFilter{})
@@ -89,6 +92,7 @@ func (a *app) completeRuns(cmd *cobra.Command, args []string, prefix string) ([]
 	})(cmd, args, prefix)
 }
 
+// completeSubsystems offers the names of subsystems.
 func (a *app) completeSubsystems(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {
 		l, err := s.client.Liveness(ctx)
@@ -104,6 +108,7 @@ func completeSettings(_ *cobra.Command, args []string, _ string) ([]cobra.Comple
 	return namesOf(kept(), func(s setting) string { return s.key }), cobra.ShellCompDirectiveNoFileComp
 }
 
+// namesOf returns the name of each item.
 func namesOf[T any](items []T, name func(T) string) []string {
 	var out []string
 	for _, item := range items {

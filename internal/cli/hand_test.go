@@ -91,6 +91,22 @@ type hand struct {
 	in    string
 	tty   bool
 	width int
+
+	onWrite func() // called for each write to standard output; may be nil
+}
+
+// watched calls on for each write.
+type watched struct {
+	io.Writer
+	on func()
+}
+
+func (w watched) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	if w.on != nil {
+		w.on()
+	}
+	return n, err
 }
 
 // newHand returns a script with a home of its own, in front of d; nil is no
@@ -117,7 +133,7 @@ func (h hand) runUntil(ctx context.Context, args ...string) result {
 	var out, errs bytes.Buffer
 	status := Main(ctx, args, Env{
 		Streams: term.Streams{
-			In: strings.NewReader(h.in), Out: &out, Err: &errs,
+			In: strings.NewReader(h.in), Out: watched{&out, h.onWrite}, Err: &errs,
 			InTTY: h.tty, OutTTY: h.tty, ErrTTY: h.tty, Width: h.width,
 		},
 		Lookup: func(name string) (string, bool) { v, ok := h.env[name]; return v, ok },

@@ -142,9 +142,9 @@ const cronTopic = `Cron expressions
 
   *        every            5        that one        1,15     a list
   1-5      a range          */10     every tenth     MON-FRI  names
-  L        the last day     15W      the weekday nearest to the 15th
-  5L       the last Friday  1#2      the second Monday
 
+A range never runs backwards: FRI-MON is written FRI-SAT,SUN-MON. An expression that can
+never be due, such as 0 0 31 2 *, is refused.
 When both day fields are restricted, either fits. The zone is UTC unless --tz names one.
 Where a clock jumps, an expression whose minute or hour begins with a star keeps the grid
 of real time; any other fires once: at the first instant behind a gap, in the first pass of

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -189,5 +190,20 @@ func TestLiveness_dumpPrintsStacks(t *testing.T) {
 	got := newHand(t, d).run("liveness", "dump", "scheduler")
 	if diff := cmp.Diff(got, result{0, "goroutine 7 [select]:\nmain.x()\n", ""}, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
+	}
+}
+
+func TestLiveness_watchShowsFramesUntilInterrupted(t *testing.T) {
+	t.Parallel()
+	frame := alive(map[string]molecule.Subsystem{"scheduler": subsystem(molecule.SubsystemHealthy)})
+	for _, args := range [][]string{nil, {"-o", "json"}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		d := newDaemon(t, map[string][]reply{"GET /v1/liveness": {{0, frame}}})
+		h := newHand(t, d)
+		h.onWrite = cancel // the first frame is enough
+		got := h.runUntil(ctx, append([]string{"liveness", "--watch"}, args...)...)
+		if got.status != wire.ExitInterrupted || !strings.Contains(got.out, "scheduler") || strings.Contains(got.out, "\x1b") {
+			t.Errorf("%q: got %+v", args, got)
+		}
 	}
 }

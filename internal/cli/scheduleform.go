@@ -107,7 +107,7 @@ func (s *session) announce(sched molecule.Schedule, compiled cron.Schedule, now 
 		return err
 	}
 	for _, text := range []string{
-		"misses:   a slot that passes while the daemon is down is recorded as missed, not fired later",
+		"misses:   after a pause of the daemon the latest slot fires late, unless the next is due or it is a day old; others are recorded as missed",
 		"overlap:  a slot that comes while the run before it is open is skipped, and recorded",
 		"timeout:  " + sched.Timeout.String() + " for each run, see --run-timeout",
 		"try now:  molecli schedule run " + sched.Name,
@@ -122,11 +122,11 @@ func (s *session) announce(sched molecule.Schedule, compiled cron.Schedule, now 
 // slots writes instants in their own zone and in UTC.
 func (p *printer) slots(slots []time.Time, zone *time.Location) error {
 	for _, t := range slots {
-		local, utc := t.In(zone).Format("Mon 2006-01-02 15:04 MST"), t.UTC().Format(time.RFC3339)
+		line := "next:     " + t.In(zone).Format("Mon 2006-01-02 15:04 MST") + "   " + t.UTC().Format(time.RFC3339)
 		if p.layout.Pipe {
-			local = t.In(zone).Format(time.RFC3339)
+			line = "next\t" + t.In(zone).Format(time.RFC3339) + "\t" + t.UTC().Format(time.RFC3339)
 		}
-		if err := p.line("next\t%s\t%s", local, utc); err != nil {
+		if err := p.line("%s", line); err != nil {
 			return err
 		}
 	}

@@ -167,3 +167,21 @@ func TestCompletion_printsAScriptForEachShell(t *testing.T) {
 		}
 	}
 }
+
+func TestHelp_cronShowsOnlyWhatIsAccepted(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		expr string
+		ok   bool
+	}{
+		{"* * * * *", true}, {"5 * * * *", true}, {"1,15 * * * *", true}, {"1-5 * * * *", true}, {"*/10 * * * *", true},
+		{"0 8 * * MON-FRI", true}, {"0 8 * * FRI-SAT,SUN-MON", true}, {"@hourly", true}, {"@annually", true},
+		{"0 8 * * FRI-MON", false}, {"0 0 31 2 *", false},
+	}
+	for _, tt := range tests {
+		got := newHand(t, nil).run("schedule", "describe", tt.expr)
+		if (got.status == 0) != tt.ok {
+			t.Errorf("%q: got %+v, want accepted %t", tt.expr, got, tt.ok)
+		}
+	}
+}
