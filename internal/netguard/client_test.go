@@ -184,6 +184,35 @@ func TestClient_refusesRequestsNobodyVouchesFor(t *testing.T) {
 	trap.untouched(t)
 }
 
+func TestClient_judgesTheTextOfEachRequestAgain(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		class Class
+		raw   string
+		want  reason
+	}{
+		{Agent, "http://agent.example.com.:6379/", reasonPort},
+		{Agent, "http://agent.localhost.:8080/", reasonHost},
+		{Agent, "http://me:pw@agent.example.com./", reasonUserinfo},
+		{Agent, "http://metadata.google.internal./", reasonMetadata},
+		{Operator, "http://metadata.google.internal./", reasonMetadata},
+		{Operator, "http://me:pw@agent.example.com./", reasonUserinfo},
+	} {
+		t.Run(tt.raw, func(t *testing.T) {
+			t.Parallel()
+			_, at := startNameServer(t, func(name string, _ int) []netip.Addr {
+				t.Errorf("%s was looked up", name)
+				return nil
+			})
+			g := newGuard(t, Options{Resolver: at})
+			_, err := get(t, g, tt.class, tt.raw)
+			if got := reasonOf(t, err); got != tt.want {
+				t.Errorf("got reason %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestDial_refusesWhatTheTransportShouldNotAsk(t *testing.T) {
 	t.Parallel()
 	trap := newCanary(t)
