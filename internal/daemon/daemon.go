@@ -91,7 +91,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	if err := d.supervise(); err != nil {
 		return err
 	}
-	if d.listeners, err = bind(at, d.cfg.Network.BehindTLSProxy); err != nil {
+	if d.listeners, err = bind(ctx, at, d.cfg.Network.BehindTLSProxy); err != nil {
 		return err
 	}
 	d.guard.SetBound(ports(d.listeners))
@@ -112,7 +112,7 @@ func (d *Daemon) dialling(at []address) error {
 	for _, p := range d.cfg.Network.AllowPrefixes {
 		prefix, err := netip.ParsePrefix(p)
 		if err != nil {
-			return molecule.Errorf(molecule.Invalid, "network.allow_prefixes: %q is not an address range", p).WithHint("write it as 100.64.0.0/10")
+			return molecule.Errorf(molecule.Invalid, "network.allow_prefixes: %q is not an address range", p).WithHint("write it as 100.64.0.0/11")
 		}
 		opts.AllowPrefixes = append(opts.AllowPrefixes, prefix)
 	}

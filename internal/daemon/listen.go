@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/netguard"
 )
 
 const (
@@ -113,10 +115,10 @@ func runtimeDir() (string, error) {
 
 // bind opens the listeners. Call it with the lock of the data directory held:
 // then a socket file that nobody listens on is a leftover and is replaced.
-func bind(all []address, behindTLSProxy bool) ([]net.Listener, error) {
+func bind(ctx context.Context, all []address, behindTLSProxy bool) ([]net.Listener, error) {
 	var open []net.Listener
 	for _, a := range all {
-		l, err := a.listen(behindTLSProxy)
+		l, err := a.listen(ctx, behindTLSProxy)
 		if err != nil {
 			for _, l := range open {
 				err = errors.Join(err, l.Close())
@@ -128,31 +130,31 @@ func bind(all []address, behindTLSProxy bool) ([]net.Listener, error) {
 	return open, nil
 }
 
-func (a address) listen(behindTLSProxy bool) (net.Listener, error) {
+func (a address) listen(ctx context.Context, behindTLSProxy bool) (net.Listener, error) {
 	if a.network == "unix" {
-		return a.listenUnix()
+		return a.listenUnix(ctx)
 	}
 	if !a.loopback() && !behindTLSProxy {
 		return nil, molecule.Errorf(molecule.Invalid, "%s is reachable from other machines without TLS", a).
 			WithHint("put a proxy that speaks TLS in front and set network.behind_tls_proxy: true, or listen on 127.0.0.1")
 	}
-	l, err := net.Listen("tcp", a.where)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.where)
 	if err != nil {
 		return nil, a.cannot(err)
 	}
 	return l, nil
 }
 
-func (a address) listenUnix() (net.Listener, error) {
+func (a address) listenUnix(ctx context.Context) (net.Listener, error) {
 	if !a.named {
 		if err := os.MkdirAll(filepath.Dir(a.where), socketDirMode); err != nil {
 			return nil, a.cannot(err)
 		}
 	}
-	if err := removeLeftover(a.where); err != nil {
+	if err := removeLeftover(ctx, a.where); err != nil {
 		return nil, a.cannot(err)
 	}
-	l, err := net.Listen("unix", a.where)
+	l, err := new(net.ListenConfig).Listen(ctx, "unix", a.where)
 	if err != nil {
 		return nil, a.cannot(err)
 	}
@@ -165,7 +167,7 @@ func (a address) listenUnix() (net.Listener, error) {
 
 // removeLeftover removes a socket file that refuses connections. Anything else
 // stays, and listening says what is wrong.
-func removeLeftover(path string) error {
+func removeLeftover(ctx context.Context, path string) error {
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -176,25 +178,24 @@ func removeLeftover(path string) error {
 	if info.Mode().Type() != fs.ModeSocket {
 		return fmt.Errorf("%s is there and is not a socket", path)
 	}
-	alive, err := answers(path)
+	alive, err := answers(ctx, path)
 	if err != nil || alive {
 		return err
 	}
 	return os.Remove(path)
 }
 
-// answers reports whether somebody listens on a socket file. It is a bare
-// connect(2): nothing is ever sent.
-func answers(path string) (bool, error) {
-	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+// answers reports whether somebody listens on a socket file. Nothing is sent.
+func answers(ctx context.Context, path string) (bool, error) {
+	there, err := netguard.Endpoint("unix://" + path)
 	if err != nil {
-		return false, fmt.Errorf("socket: %w", err)
+		return false, err
 	}
-	err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: path})
-	if cerr := syscall.Close(fd); cerr != nil {
-		return false, fmt.Errorf("close: %w", cerr)
+	conn, err := there.Dial(ctx)
+	if err != nil {
+		return !errors.Is(err, syscall.ECONNREFUSED), nil
 	}
-	return !errors.Is(err, syscall.ECONNREFUSED), nil
+	return true, conn.Close()
 }
 
 // cannot says why a could not be listened at, and what to do.

@@ -171,7 +171,7 @@ func (j *journey) deliver(agent molecule.Agent, courier Courier, attempt int, de
 	return courier.Deliver(ctx, molecule.Delivery{
 		Agent: agent, Run: j.run, Text: j.run.Prompt, Attempt: attempt,
 		Note: func(handle string) error {
-			err := j.Store.SetRunHandle(j.storing, j.run.ID, handle)
+			err := j.persist(func(ctx context.Context) error { return j.Store.SetRunHandle(ctx, j.run.ID, handle) })
 			if err == nil {
 				j.run.Handle = handle
 			}

@@ -1,0 +1,188 @@
+package a2a
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/netguard"
+)
+
+const (
+	maxReply    = 10 << 20        // bytes of an answer
+	maxCard     = 256 << 10       // bytes of a card
+	afterwards  = 5 * time.Second // for what is asked once the deadline has passed
+	firstPause  = time.Second     // between polls; doubled up to longPause
+	longPause   = 15 * time.Second
+	maxRemember = 20_000 // agents whose endpoint is remembered
+)
+
+// Options are what a Client needs.
+type Options struct {
+	Guard *netguard.Guard
+}
+
+// Client delivers prompts to push agents. It may be used by several goroutines.
+type Client struct {
+	guard *netguard.Guard
+
+	mu    sync.Mutex
+	known map[string]endpoint // by agent id and URL
+}
+
+// New returns a Client.
+func New(o Options) *Client {
+	return &Client{guard: o.Guard, known: make(map[string]endpoint)}
+}
+
+// dialect is how an endpoint is spoken to.
+type dialect interface {
+	send(ctx context.Context, c *http.Client, d molecule.Delivery) answer
+	task(ctx context.Context, c *http.Client, id string) answer
+	cancel(ctx context.Context, c *http.Client, id string) answer
+}
+
+// answer is what one exchange brought: facts, and the task they are about.
+type answer struct {
+	molecule.Reply
+	taskID string
+}
+
+// open reports whether the answer is a task that goes on.
+func (a answer) open() bool {
+	return a.Failure == "" && a.RPCError == nil && a.taskID != "" && a.Task != "" && !a.Task.Terminal()
+}
+
+// Deliver sends one prompt, or goes on with the task that an earlier process
+// sent, and returns when there is an answer or ctx has ended.
+func (c *Client) Deliver(ctx context.Context, d molecule.Delivery) molecule.Reply {
+	if d.Run.Handle != "" {
+		return c.adopt(ctx, d)
+	}
+	ep, failed := c.endpoint(ctx, d.Agent)
+	if failed != nil {
+		return c.closing(ctx, d, *failed)
+	}
+	a := ep.speak().send(ep.target(ctx), ep.client(c.guard, patient), d)
+	if stale(a.Reply) {
+		c.forget(d.Agent) // the next attempt asks for the card again
+	}
+	if !a.open() {
+		return c.closing(ctx, d, a.Reply)
+	}
+	if err := d.Note(ep.handle(a.taskID)); err != nil {
+		c.cancelTask(ctx, ep, a.taskID)
+		return molecule.Reply{Failure: molecule.FailShutdown, Answered: true, Detail: "its task could not be noted"}
+	}
+	return c.follow(ctx, d, ep, a)
+}
+
+// stale reports whether the answer says that the endpoint is not what its card
+// told: the method or the version is not known there, or nobody is.
+func stale(r molecule.Reply) bool {
+	const methodNotFound, versionNotSupported = -32601, -32009
+	if r.RPCError != nil {
+		return r.RPCError.Code == methodNotFound || r.RPCError.Code == versionNotSupported
+	}
+	return r.Failure == molecule.FailUnreachable || r.HTTPStatus == http.StatusNotFound
+}
+
+// adopt goes on with the task of a handle; lost when it cannot be found.
+func (c *Client) adopt(ctx context.Context, d molecule.Delivery) molecule.Reply {
+	ep, taskID, err := parseHandle(d.Run.Handle, d.Agent)
+	if err != nil {
+		return molecule.Reply{Failure: molecule.FailLost, Detail: "what was noted of it cannot be read"}
+	}
+	return c.follow(ctx, d, ep, answer{taskID: taskID, Reply: molecule.Reply{Task: molecule.TaskWorking, Answered: true}})
+}
+
+// follow polls a task until it is over.
+func (c *Client) follow(ctx context.Context, d molecule.Delivery, ep endpoint, a answer) molecule.Reply {
+	told := false
+	for pause := firstPause; a.open(); pause = min(2*pause, longPause) {
+		if a.Task.Interrupted() && !told {
+			told = true
+			d.Waiting(a.StatusText)
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return c.stop(ctx, ep, a, err)
+		}
+		next := ep.speak().task(ep.target(ctx), ep.client(c.guard, brief), a.taskID)
+		if ctx.Err() != nil {
+			return c.stop(ctx, ep, a, ctx.Err())
+		}
+		if transient(next.Reply) {
+			continue // asking again changes nothing at the agent
+		}
+		if notFound(next.Reply) {
+			return molecule.Reply{Failure: molecule.FailLost, Answered: true, Detail: "the agent does not know its task any more"}
+		}
+		next.taskID = a.taskID
+		a = next
+	}
+	return a.Reply
+}
+
+// transient reports whether a poll failed in a way that may pass.
+func transient(r molecule.Reply) bool {
+	switch r.Failure {
+	case molecule.FailUnreachable, molecule.FailBroken, molecule.FailDeadline:
+		return true
+	}
+	return r.HTTPStatus == http.StatusTooManyRequests || r.HTTPStatus >= http.StatusInternalServerError
+}
+
+// notFound reports whether the agent says that there is no such task.
+func notFound(r molecule.Reply) bool {
+	const taskNotFound = -32001
+	return r.RPCError != nil && r.RPCError.Code == taskNotFound || r.HTTPStatus == http.StatusNotFound
+}
+
+// stop leaves a task because ctx has ended. At the deadline the agent is told
+// to cancel; when the daemon stops, the task goes on.
+func (c *Client) stop(ctx context.Context, ep endpoint, a answer, cause error) molecule.Reply {
+	r := a.Reply
+	r.Answered = true
+	if !errors.Is(cause, context.DeadlineExceeded) {
+		r.Failure = molecule.FailShutdown
+		return r
+	}
+	r.Failure = molecule.FailDeadline
+	accepted := c.cancelTask(ctx, ep, a.taskID)
+	r.CancelAccepted = &accepted
+	return r
+}
+
+// cancelTask asks the agent to give up a task and reports whether it agreed.
+func (c *Client) cancelTask(ctx context.Context, ep endpoint, taskID string) bool {
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer done()
+	a := ep.speak().cancel(ep.target(ctx), ep.client(c.guard, brief), taskID)
+	return a.Failure == "" && a.RPCError == nil && a.HTTPStatus < http.StatusMultipleChoices
+}
+
+// closing looks for a sign of life when the deadline passed without one.
+func (c *Client) closing(ctx context.Context, d molecule.Delivery, r molecule.Reply) molecule.Reply {
+	if r.Failure != molecule.FailDeadline || r.Answered {
+		return r
+	}
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
+	defer done()
+	r.CardAnswered = c.probe(ctx, d.Agent)
+	return r
+}
+
+// sleep waits for d, or until ctx ends, which is the error.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
