@@ -68,14 +68,9 @@ func parseStack(block string) (stack, bool) {
 	return st, st.count > 0
 }
 
-// of reports whether the stack is one of the subsystem, and of the generation
-// unless that is zero.
-func (st stack) of(subsystem string, generation int) bool {
-	has := func(key, value string) bool {
-		return strings.Contains(st.labels, fmt.Sprintf("%q:%q", key, value))
-	}
-	return has(labelSubsystem, subsystem) &&
-		(generation == 0 || has(labelGeneration, strconv.Itoa(generation)))
+// labelled reports whether the goroutines carry the label.
+func (st stack) labelled(key, value string) bool {
+	return strings.Contains(st.labels, fmt.Sprintf("%q:%q", key, value))
 }
 
 // text writes the stack as a panic would, without addresses.
@@ -91,11 +86,12 @@ func (st stack) text() string {
 // blocked names the function a generation is in, and returns the stacks of its
 // goroutines. The one that is inside a tick comes first, then the one that runs
 // the generation; what a subsystem started beside them is seldom the reason.
-func blocked(stacks []stack, subsystem string, generation int) (function, text string) {
+func blocked(stacks []stack, subsystem string, g *generation) (function, text string) {
 	var inTick, root, beside []stack
 	for _, st := range stacks {
 		switch {
-		case !st.of(subsystem, generation):
+		case !st.labelled(labelSubsystem, subsystem), !st.labelled(labelSupervisor, g.of),
+			!st.labelled(labelGeneration, strconv.Itoa(g.number)):
 		case st.has(frameTick):
 			inTick = append(inTick, st)
 		case st.has(frameRoot):

@@ -16,6 +16,7 @@ import (
 const (
 	labelSubsystem  = "subsystem"
 	labelGeneration = "generation"
+	labelSupervisor = "supervisor" // labels are the same for the whole process
 )
 
 var errGoexit = errors.New("goroutine ended by runtime.Goexit")
@@ -24,6 +25,7 @@ var errGoexit = errors.New("goroutine ended by runtime.Goexit")
 // its control points at it; nobody reads an abandoned one.
 type generation struct {
 	beat    Beat
+	of      string // the supervisor
 	number  int
 	started time.Duration
 	cancel  context.CancelCauseFunc
@@ -31,11 +33,12 @@ type generation struct {
 	err     error         // what Run returned; read it after done
 }
 
-func newGeneration(spec *Spec, start time.Time, number int, now time.Duration) *generation {
+func (s *Supervisor) newGeneration(spec *Spec, number int, now time.Duration) *generation {
 	return &generation{
 		beat: Beat{
-			start: start, every: spec.Every, limit: spec.TickLimit, eventDriven: spec.EventDriven,
+			start: s.start, every: spec.Every, limit: spec.TickLimit, eventDriven: spec.EventDriven,
 		},
+		of:      s.id(),
 		number:  number,
 		started: now,
 		cancel:  func(error) {},
@@ -62,7 +65,7 @@ func runGeneration(ctx context.Context, spec *Spec, g *generation, wake func()) 
 	defer close(g.done)
 	defer g.beat.fenced.Store(true)
 	g.err = errGoexit
-	labels := pprof.Labels(labelSubsystem, spec.Name, labelGeneration, strconv.Itoa(g.number))
+	labels := pprof.Labels(labelSubsystem, spec.Name, labelGeneration, strconv.Itoa(g.number), labelSupervisor, g.of)
 	pprof.Do(ctx, labels, func(ctx context.Context) {
 		g.err = Guard(func() error { return spec.Run(ctx, &g.beat) })
 	})

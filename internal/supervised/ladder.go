@@ -29,7 +29,7 @@ func (w *watch) climb(sub *subsystem, c control) error {
 		event := molecule.SubsystemEvent{Error: hang.Error()}
 		if sub.dumped == 0 || w.now-sub.dumped >= dumpEvery {
 			sub.dumped = w.now
-			c.blockedIn, event.Stack = blocked(w.stacks(), sub.spec.Name, c.gen.number)
+			c.blockedIn, event.Stack = blocked(w.stacks(), sub.spec.Name, c.gen)
 		}
 		c.phase, c.failure = cancelled, hang.Error()
 		w.put(sub, c, event)
@@ -67,7 +67,7 @@ func (w *watch) tell(sub *subsystem, c control, why error) {
 func (w *watch) fall(sub *subsystem, c control) error {
 	why := fmt.Errorf("%w; did not end within %s", sub.told, sub.spec.StopGrace)
 	if !sub.spec.Optional {
-		fn, text := blocked(w.stacks(), sub.spec.Name, c.gen.number)
+		fn, text := blocked(w.stacks(), sub.spec.Name, c.gen)
 		c.phase, c.failure, c.blockedIn = cancelled, why.Error(), fn
 		w.put(sub, c, molecule.SubsystemEvent{Error: c.failure, Stack: text})
 		return w.giveUp(sub, text, molecule.Errorf(molecule.Internal,
@@ -90,10 +90,11 @@ func (w *watch) fall(sub *subsystem, c control) error {
 // of the error, for the log.
 func (w *watch) giveUp(sub *subsystem, text string, err *molecule.Error) error {
 	sub.named = true
+	reason := err.Message
 	go func() {
 		// There is nobody to tell of a panic in there; the error that Run is
 		// about to return says more.
-		_ = Guard(func() error { w.escalate(sub.spec.Name, err.Message); return nil })
+		_ = Guard(func() error { w.escalate(sub.spec.Name, reason); return nil })
 	}()
 	if text != "" {
 		err = err.WithCause(errors.New(text))

@@ -76,7 +76,7 @@ func (s *Supervisor) Dump(name string) (string, error) {
 	}
 	var own []stack
 	for _, st := range goroutineStacks() {
-		if st.of(name, 0) {
+		if st.labelled(labelSubsystem, name) && st.labelled(labelSupervisor, s.id()) {
 			own = append(own, st)
 		}
 	}

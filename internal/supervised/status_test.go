@@ -167,7 +167,7 @@ func TestParseStack_readsAnEntryOfTheProfile(t *testing.T) {
 			if ok != tt.ok {
 				t.Fatalf("is a stack: %t, want %t", ok, tt.ok)
 			}
-			if ok && (st.function() != tt.function || st.count != 3 || !st.of("x", 2) || st.of("x", 1) || st.of("y", 0)) {
+			if ok && (st.function() != tt.function || st.count != 3 || !st.labelled("subsystem", "x") || st.labelled("subsystem", "y")) {
 				t.Errorf("function is %s, want %s; stack %+v", st.function(), tt.function, st)
 			}
 		})
@@ -186,7 +186,7 @@ func TestDump_isShortForManyGoroutines(t *testing.T) {
 		return beat.Tick(ctx, func(ctx context.Context) error { close(ready); hangInChannel(release); return nil })
 	}})
 	<-ready
-	fn, text := blocked(goroutineStacks(), "crowd", 1)
+	fn, text := blocked(goroutineStacks(), "crowd", s.list()[0].control.Load().gen)
 	if fn != "supervised.hangInChannel" || !strings.Contains(text, "(*Beat).Tick") || len(text) > maxDump {
 		t.Errorf("blocked in %s, %d bytes:\n%.2000s", fn, len(text), text)
 	}

@@ -66,7 +66,7 @@ func (sub *subsystem) remains() error {
 		if g.over() || (sub.named && g == current) {
 			continue
 		}
-		fn, text := blocked(goroutineStacks(), sub.spec.Name, g.number)
+		fn, text := blocked(goroutineStacks(), sub.spec.Name, g)
 		errs = append(errs, molecule.Errorf(molecule.Internal,
 			"subsystem %s (generation %d) did not stop within %s: it is in %s",
 			sub.spec.Name, g.number, sub.spec.StopGrace, fn).WithCause(errors.New(text)))

@@ -3,6 +3,7 @@ package supervised
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -113,7 +114,7 @@ func (s *Supervisor) Add(spec Spec) error {
 		promise: promise{spec.Every, spec.TickLimit, s.startGrace, s.slack},
 		seen:    molecule.SubsystemStarting,
 	}
-	sub.control.Store(&control{gen: newGeneration(&sub.spec, s.start, 1, s.now())})
+	sub.control.Store(&control{gen: s.newGeneration(&sub.spec, 1, s.now())})
 	s.subs = append(s.subs, sub)
 	return nil
 }
@@ -173,6 +174,9 @@ func (s *Supervisor) end() {
 
 // now reads the monotonic clock all evidence is stamped with.
 func (s *Supervisor) now() time.Duration { return time.Since(s.start) }
+
+// id tells this supervisor from others of the process.
+func (s *Supervisor) id() string { return fmt.Sprintf("%p", s) }
 
 // look makes the watch look now.
 func (s *Supervisor) look() {

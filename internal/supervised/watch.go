@@ -98,7 +98,7 @@ func (w *watch) launch(sub *subsystem, c control, why string) {
 	}
 	c.ended = c.lastEnded()
 	c.phase, c.until, c.blockedIn = running, 0, ""
-	c.gen = newGeneration(&sub.spec, w.start, number, w.now)
+	c.gen = w.newGeneration(&sub.spec, number, w.now)
 	sub.settled = 0
 
 	ctx, cancel := context.WithCancelCause(w.base)
