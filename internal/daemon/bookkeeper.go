@@ -11,8 +11,11 @@ import (
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
-// bookInterval is how often the bookkeeper writes down what it keeps.
-const bookInterval = 5 * time.Second
+const (
+	bookInterval = 5 * time.Second        // between turns when nothing happens
+	shortestRest = 100 * time.Millisecond // between turns when much does
+	restRatio    = 50                     // a turn may take one part in so many of the time
+)
 
 // books is what the bookkeeper reads and writes in the store.
 type books interface {
@@ -36,26 +39,37 @@ type bookkeeper struct {
 	store       books
 	transitions *supervised.Recorder
 	used        func() map[string]time.Time
+	changed     <-chan struct{} // something was committed
 	latest      atomic.Pointer[counts]
 
 	unsaved map[string]time.Time // taken from used, not yet stored
 }
 
-// Run keeps the books until ctx ends.
+// Run keeps the books until ctx ends: soon after something changed, and every
+// few seconds. On a large store, where counting takes its time, it rests in
+// proportion.
 func (b *bookkeeper) Run(ctx context.Context, beat *supervised.Beat) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var rested <-chan time.Time // not nil while resting
+	changed := b.changed
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case now := <-timer.C:
-			err := beat.Tick(ctx, func(ctx context.Context) error { return b.keep(ctx, now.UTC()) })
-			if err != nil && ctx.Err() == nil {
-				return fmt.Errorf("keep the books: %w", err)
-			}
-			timer.Reset(bookInterval)
+		case <-rested:
+			rested, changed = nil, b.changed
+			continue
+		case <-changed:
+		case <-timer.C:
 		}
+		began := time.Now()
+		err := beat.Tick(ctx, func(ctx context.Context) error { return b.keep(ctx, began.UTC()) })
+		if err != nil && ctx.Err() == nil {
+			return fmt.Errorf("keep the books: %w", err)
+		}
+		timer.Reset(bookInterval)
+		changed, rested = nil, time.After(max(restRatio*time.Since(began), shortestRest))
 	}
 }
 

@@ -85,7 +85,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 		return err
 	}
 	d.tokens = tokens
-	d.books = &bookkeeper{store: d.store, transitions: d.supervisor.Transitions(), used: tokens.Used}
+	d.books = &bookkeeper{store: d.store, transitions: d.supervisor.Transitions(), used: tokens.Used, changed: d.relay.Seen()}
 	live := &liveness{supervisor: d.supervisor, books: d.books}
 	services, metrics := d.running(live)
 	if err := d.supervise(); err != nil {

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"math"
 	"os"
 	"time"
 
@@ -21,12 +22,25 @@ func (l *liveness) Liveness(context.Context) (molecule.Liveness, error) {
 	healthy, _ := l.supervisor.IsHealthy()
 	out := molecule.Liveness{Healthy: healthy, Subsystems: make(map[string]molecule.Subsystem)}
 	for _, s := range l.supervisor.Snapshot() {
-		out.Subsystems[s.Name] = s.Subsystem
+		out.Subsystems[s.Name] = rounded(s.Subsystem)
 	}
 	if c := l.books.latest.Load(); c != nil {
 		out.Agents, out.Schedules, out.AsOf = c.agents, c.schedules, c.asOf
 	}
 	return out, nil
+}
+
+// rounded brings times to the milliseconds that are sent.
+func rounded(s molecule.Subsystem) molecule.Subsystem {
+	if s.LastTickAt != nil {
+		at := s.LastTickAt.UTC().Truncate(time.Millisecond)
+		s.LastTickAt = &at
+	}
+	if s.SecondsAgo != nil {
+		ago := math.Round(*s.SecondsAgo*1000) / 1000
+		s.SecondsAgo = &ago
+	}
+	return s
 }
 
 // SubsystemDump returns the stacks of one subsystem's goroutines.

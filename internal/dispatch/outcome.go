@@ -71,7 +71,7 @@ var failures = map[molecule.Failure]Verdict{ // never written
 	molecule.FailUnsafe:      {Outcome: molecule.OutcomeBlocked, Reason: "its address is refused"},
 	molecule.FailUnreachable: {Outcome: molecule.OutcomeUnreachable, Reason: "no connection", Retry: true},
 	molecule.FailBroken:      {Outcome: molecule.OutcomeUnknown, Reason: "the connection broke after the prompt was sent"},
-	molecule.FailLost:        {Outcome: molecule.OutcomeUnknown, Reason: "started before the daemon stopped, and nothing is left of it"},
+	molecule.FailLost:        {Outcome: molecule.OutcomeUnknown, Reason: "the daemon stopped while it ran"},
 	molecule.FailShutdown:    {Outcome: molecule.OutcomeCanceled, Reason: "shutdown"},
 	molecule.FailTooLarge:    {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is too large"},
 	molecule.FailNotUTF8:     {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is not UTF-8"},

@@ -35,6 +35,7 @@ type Store interface {
 type Relay struct {
 	store Store
 	log   *slog.Logger
+	seen  chan struct{} // buffered 1: one signal is enough; never closed
 
 	mu   sync.Mutex
 	subs map[*subscriber]struct{}
@@ -49,7 +50,7 @@ type subscriber struct {
 
 // New returns a Relay that reads from store.
 func New(store Store, log *slog.Logger) *Relay {
-	return &Relay{store: store, log: log, subs: make(map[*subscriber]struct{})}
+	return &Relay{store: store, log: log, seen: make(chan struct{}, 1), subs: make(map[*subscriber]struct{})}
 }
 
 // Run offers committed events to the subscribers until ctx ends. A restart
@@ -106,6 +107,9 @@ func (r *Relay) offerNew(ctx context.Context) error {
 			return err
 		}
 		r.offer(page.Items)
+		if len(page.Items) > 0 {
+			r.signal()
+		}
 		if len(page.Items) < pageLength {
 			return nil
 		}
@@ -132,6 +136,18 @@ func (r *Relay) offer(events []molecule.Event) {
 		r.last = e.ID
 	}
 }
+
+// signal tells the reader of Seen.
+func (r *Relay) signal() {
+	select {
+	case r.seen <- struct{}{}:
+	default: // a signal is waiting already
+	}
+}
+
+// Seen signals, at least once after each event that was offered, to one reader
+// that wants to know that something changed and not what.
+func (r *Relay) Seen() <-chan struct{} { return r.seen }
 
 // Events returns a page of events, oldest first.
 func (r *Relay) Events(ctx context.Context, f molecule.EventFilter) (molecule.Page[molecule.Event], error) {
