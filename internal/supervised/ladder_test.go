@@ -84,17 +84,17 @@ func TestLadder_escalatesACriticalOneThatIgnoresIt(t *testing.T) {
 		begun := time.Now()
 		for _, spec := range []Spec{
 			{Name: "store", Every: time.Second, Run: loop(time.Second, good)},
-			{Name: "scheduler", Every: 30 * time.Second, Run: hangOnce(release)},
+			{Name: "scheduler", Every: 30 * time.Second, StopGrace: 4200 * time.Millisecond, Run: hangOnce(release)},
 		} {
 			if err := s.Add(spec); err != nil {
 				t.Fatal(err)
 			}
 		}
 		err := s.Run(t.Context())
-		if took := time.Since(begun); took != 15500*time.Millisecond {
+		if took := time.Since(begun); took != 14700*time.Millisecond {
 			t.Errorf("Run took %s, want limit + look + grace", took)
 		}
-		want := "subsystem scheduler is stuck in supervised.hangInChannel: inside one tick for 10.5s; did not end within 5s"
+		want := "subsystem scheduler is stuck in supervised.hangInChannel: inside one tick for 10.5s; did not end within 4.2s"
 		if got := <-told; got != "scheduler: "+want {
 			t.Errorf("escalated %q, want %q", got, want)
 		}
@@ -162,6 +162,40 @@ func TestLadder_reportsAnAbandonedGenerationThatIsStillThere(t *testing.T) {
 			t.Errorf("Run returned %v, want it to name generation 1", err)
 		}
 		wantState(t, s, "relay", molecule.SubsystemStopped) // generation 2 has
+	})
+}
+
+// The stack that is kept is that of the generation that hangs, not of one that
+// was given up before and hangs still.
+func TestLadder_tellsGenerationsApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		defer close(release)
+		s := New(Options{})
+		begin(t, s, Spec{Name: "relay", Every: 30 * time.Second, Optional: true, Run: func(ctx context.Context, beat *Beat) error {
+			switch status(t, s, "relay").Restarts {
+			case 0:
+				return beat.Tick(ctx, func(context.Context) error { hangInChannel(release); return nil })
+			case 1:
+				healthy, cancel := context.WithTimeout(ctx, dumpEvery)
+				defer cancel()
+				_ = loop(time.Second, good)(healthy, beat)
+				return beat.Tick(ctx, func(context.Context) error { hangInTransaction(nil, release); return nil })
+			}
+			return loop(time.Second, good)(ctx, beat)
+		}})
+		wait(10 * time.Minute)
+		var got []string
+		for _, e := range events(t, s, "relay") {
+			if e.To == molecule.SubsystemStuck {
+				got = append(got, e.BlockedIn)
+			}
+		}
+		want := []string{"supervised.hangInChannel", "supervised.hangInTransaction"}
+		if diff := cmp.Diff(got, want); diff != "" {
+			t.Errorf("blocked in (-got +want):\n%s", diff)
+		}
 	})
 }
 

@@ -61,6 +61,33 @@ func TestRun_restartsAfterEveryEnding(t *testing.T) {
 	}
 }
 
+// What a generation started beside itself ends with it.
+func TestRun_endsTheContextOfAGenerationThatIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan time.Duration, 1)
+		s := New(Options{})
+		begin(t, s, Spec{Name: "loop", Every: time.Second, Run: func(ctx context.Context, beat *Beat) error {
+			if status(t, s, "loop").Restarts > 0 {
+				return loop(time.Second, good)(ctx, beat)
+			}
+			begun := time.Now()
+			go func() { <-ctx.Done(); ended <- time.Since(begun) }()
+			time.Sleep(3 * time.Second)
+			return errDisk
+		}})
+		wait(10 * time.Second)
+		select {
+		case after := <-ended:
+			if after != 3*time.Second {
+				t.Errorf("the context ended after %s, want 3s", after)
+			}
+		default:
+			t.Error("the context of a generation outlives it")
+		}
+	})
+}
+
 func TestRun_keepsThePolicy(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -116,6 +143,9 @@ func TestRun_backsOffAndForgetsItAfterAHealthyMinute(t *testing.T) {
 			born := <-births
 			if gap := born.Sub(last); gap < time.Second || gap > longest*time.Second {
 				t.Errorf("pause %d is %s, want 1s to %ds", i+1, gap, longest)
+			}
+			if gap := born.Sub(last); i > 0 && gap%watchEvery == 0 {
+				t.Errorf("pause %d is %s: drawn, but rounded to a look of the watch", i+1, gap)
 			}
 			last = born
 		}

@@ -181,9 +181,9 @@ func TestDump_isShortForManyGoroutines(t *testing.T) {
 	ready := make(chan struct{})
 	end := begin(t, s, Spec{Name: "crowd", Every: time.Minute, Run: func(ctx context.Context, beat *Beat) error {
 		for range 2000 {
-			go hangInChannel(release)
+			go hangInTransaction(nil, release)
 		}
-		return beat.Tick(ctx, func(ctx context.Context) error { close(ready); hangInChannel(release); return nil })
+		return beat.Tick(ctx, func(context.Context) error { close(ready); hangInChannel(release); return nil })
 	}})
 	<-ready
 	fn, text := blocked(goroutineStacks(), "crowd", s.list()[0].control.Load().gen)

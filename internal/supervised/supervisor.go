@@ -138,8 +138,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 }
 
 // Restart ends the named subsystem and starts it again at once, its failures
-// forgotten; one that is waiting, failed or finished is started. It returns
-// when the wish is noted. An unknown name is NotFound.
+// forgotten; one that is waiting, failed or finished is started. One that does
+// not end within its StopGrace is taken for hung, with all that follows. Restart
+// returns when the wish is noted. An unknown name is NotFound.
 func (s *Supervisor) Restart(name string) error {
 	sub, err := s.subsystem(name)
 	if err != nil {

@@ -70,17 +70,13 @@ func (w *watch) pass() error {
 
 func (w *watch) step(sub *subsystem) error {
 	c := *sub.control.Load()
-	asked := sub.asked.Load()
 	switch {
 	case c.phase == running || c.phase == cancelled:
 		if !c.gen.over() {
 			return w.climb(sub, c)
 		}
-		if asked && sub.told == nil {
-			sub.told = errAsked
-		}
 		return w.reap(sub, c)
-	case asked:
+	case sub.asked.Load():
 		w.renew(sub, c)
 	case c.until != 0 && w.now >= c.until:
 		sub.probing = c.phase == failed
