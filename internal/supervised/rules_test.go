@@ -163,6 +163,30 @@ func TestRun_backsOffAndForgetsItAfterAHealthyMinute(t *testing.T) {
 	})
 }
 
+func TestRun_forgetsNothingWhenTheHealthyMinuteHasABreak(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		begin(t, s, Spec{Name: "loop", Every: time.Second, Run: func(ctx context.Context, beat *Beat) error {
+			if status(t, s, "loop").Restarts == 0 {
+				return errDisk
+			}
+			born := time.Now()
+			return loop(time.Second, func(context.Context) error {
+				if age := time.Since(born); age > 30*time.Second && age < 40*time.Second {
+					return errors.New("store is busy")
+				}
+				return nil
+			})(ctx, beat)
+		}})
+		wait(80 * time.Second)
+		wantState(t, s, "loop", molecule.SubsystemHealthy)
+		if got := status(t, s, "loop").LastError; got != errDisk.Error() {
+			t.Errorf("last error is %q, want %q", got, errDisk)
+		}
+	})
+}
+
 func TestRun_escalatesACriticalOneThatFailsTooOften(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -275,6 +299,22 @@ func TestRestart_startsAtOnceFromAnyState(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestRestart_forgetsTheExitsBeforeIt(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Options{})
+		begin(t, s, Spec{Name: "loop", Every: time.Second, Optional: true,
+			Run: func(context.Context, *Beat) error { return errDisk }})
+		wait(4 * time.Minute)
+		wantState(t, s, "loop", molecule.SubsystemFailed)
+		if err := s.Restart("loop"); err != nil {
+			t.Fatal(err)
+		}
+		wait(500 * time.Millisecond)
+		wantState(t, s, "loop", molecule.SubsystemBackoff)
+	})
 }
 
 func TestRestart_refusesWhatItCannotDo(t *testing.T) {
