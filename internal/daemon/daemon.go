@@ -252,7 +252,17 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	stop(err)
 	parts.Wait()
-	return errors.Join(err, d.close())
+	return errors.Join(err, d.lastBooks(context.WithoutCancel(ctx)), d.close())
+}
+
+// lastBooks stores the transitions of stopping, which came when the writer had
+// stopped itself.
+func (d *Daemon) lastBooks(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, hangUp)
+	defer cancel()
+	return withWriter(ctx, d.store, func(ctx context.Context) error {
+		return d.books.transitions.Drain(ctx, d.store.AppendSubsystemEvents)
+	})
 }
 
 func (d *Daemon) listening() []string {

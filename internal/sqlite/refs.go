@@ -9,24 +9,30 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// table is what a ref of a noun is looked up in.
+// table is what a ref of a noun is looked up in. Both texts answer from an
+// index: one condition for both would read the whole table.
 type table struct {
-	noun  string // agent
-	byRef string // finds id and name by name or id prefix; empty name: only ids
-	list  string // the command that shows what there is
+	noun   string // agent
+	list   string // the command that shows what there is
+	byName string // id and name of the live row of a name; empty: rows have none
+	byID   string // the same of live rows whose id lies in [?1, ?2)
 }
 
 var (
-	agentTable = table{noun: "agent", list: "molecli agent list", byRef: `
-		SELECT id, name FROM agents
-		WHERE removed_at IS NULL AND (name = ?1 OR (id >= ?2 AND id < ?2 || 'g'))
-		ORDER BY name = ?1 DESC, id LIMIT 6`}
-	scheduleTable = table{noun: "schedule", list: "molecli schedule list", byRef: `
-		SELECT id, name FROM schedules
-		WHERE removed_at IS NULL AND (name = ?1 OR (id >= ?2 AND id < ?2 || 'g'))
-		ORDER BY name = ?1 DESC, id LIMIT 6`}
-	runTable = table{noun: "run", list: "molecli run list", byRef: `
-		SELECT id, id FROM runs WHERE ?1 = ?1 AND id >= ?2 AND id < ?2 || 'g' ORDER BY id LIMIT 6`}
+	agentTable = table{
+		noun: "agent", list: "molecli agent list",
+		byName: `SELECT id, name FROM agents WHERE removed_at IS NULL AND name = ?`,
+		byID:   `SELECT id, name FROM agents WHERE id >= ? AND id < ? AND removed_at IS NULL ORDER BY id LIMIT 6`,
+	}
+	scheduleTable = table{
+		noun: "schedule", list: "molecli schedule list",
+		byName: `SELECT id, name FROM schedules WHERE removed_at IS NULL AND name = ?`,
+		byID:   `SELECT id, name FROM schedules WHERE id >= ? AND id < ? AND removed_at IS NULL ORDER BY id LIMIT 6`,
+	}
+	runTable = table{
+		noun: "run", list: "molecli run list",
+		byID: `SELECT id, id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 6`,
+	}
 )
 
 // idPrefix is what the beginning of a UUID looks like.
@@ -38,19 +44,30 @@ type named struct{ id, name string }
 // resolve returns the id of the one row that ref means: the one of that name,
 // or the only one whose id begins with it.
 func (t table) resolve(ctx context.Context, q querier, ref string) (string, error) {
+	scan := func(r rowScanner, n *named) error { return r.Scan(&n.id, &n.name) }
+	if t.byName != "" {
+		rows, err := q.query(ctx, t.byName, ref)
+		found, err := all(rows, err, scan)
+		if err != nil {
+			return "", err
+		}
+		if len(found) == 1 {
+			return found[0].id, nil
+		}
+	}
 	prefix := strings.ToLower(ref)
 	if !idPrefix.MatchString(prefix) {
-		prefix = "~" // behind every id
+		return "", t.notFound(ref)
 	}
-	rows, err := q.query(ctx, t.byRef, ref, prefix)
-	found, err := all(rows, err, func(r rowScanner, n *named) error { return r.Scan(&n.id, &n.name) })
+	rows, err := q.query(ctx, t.byID, prefix, prefix+"g") // behind every hexadecimal digit
+	found, err := all(rows, err, scan)
 	if err != nil {
 		return "", err
 	}
-	switch {
-	case len(found) == 0:
+	switch len(found) {
+	case 0:
 		return "", t.notFound(ref)
-	case len(found) == 1, found[0].name == ref, found[0].id == prefix:
+	case 1:
 		return found[0].id, nil
 	}
 	var names []string

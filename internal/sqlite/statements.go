@@ -12,38 +12,59 @@ import (
 // constants of this package, so there are few.
 type statements struct {
 	pool *sql.DB
-	mu   sync.Mutex
-	kept map[string]*sql.Stmt
+
+	mu     sync.Mutex
+	kept   map[string]*sql.Stmt
+	wanted map[string]struct{} // asked for in a transaction and not kept yet
 }
 
 func newStatements(pool *sql.DB) *statements {
-	return &statements{pool: pool, kept: make(map[string]*sql.Stmt)}
+	return &statements{pool: pool, kept: make(map[string]*sql.Stmt), wanted: make(map[string]struct{})}
 }
 
-// stmt returns the prepared form of text, which within a transaction of the
-// one writing connection comes from that transaction.
+// stmt returns the prepared form of text for the pool, or for a transaction
+// when there is one.
 func (s *statements) stmt(ctx context.Context, tx *sql.Tx, text string) (*sql.Stmt, error) {
 	s.mu.Lock()
 	kept := s.kept[text]
+	if kept == nil && tx != nil {
+		s.wanted[text] = struct{}{}
+	}
 	s.mu.Unlock()
-	if kept == nil {
-		var err error
-		if tx != nil {
-			// The pool's only connection is this transaction's: preparing on the
-			// pool would wait for itself.
-			if kept, err = tx.PrepareContext(ctx, text); err != nil {
-				return nil, fmt.Errorf("prepare: %w", err)
-			}
-			return kept, nil // closed with the transaction
-		}
-		if kept, err = s.prepare(ctx, text); err != nil {
-			return nil, err
-		}
-	}
-	if tx != nil {
+	switch {
+	case kept != nil && tx != nil:
 		return tx.StmtContext(ctx, kept), nil
+	case kept != nil:
+		return kept, nil
+	case tx == nil:
+		return s.prepare(ctx, text)
 	}
-	return kept, nil
+	// The pool's only connection is this transaction's: preparing on the pool
+	// would wait for itself. This one is closed with the transaction, and
+	// keepWanted makes one that stays.
+	st, err := tx.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	return st, nil
+}
+
+// keepWanted prepares what earlier transactions asked for. Call it between
+// transactions.
+func (s *statements) keepWanted(ctx context.Context) error {
+	s.mu.Lock()
+	var texts []string
+	for text := range s.wanted {
+		texts = append(texts, text)
+	}
+	clear(s.wanted)
+	s.mu.Unlock()
+	for _, text := range texts {
+		if _, err := s.prepare(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // prepare prepares text on the pool and keeps it.
@@ -61,6 +82,7 @@ func (s *statements) prepare(ctx context.Context, text string) (*sql.Stmt, error
 	return made, nil
 }
 
+// close closes what was kept.
 func (s *statements) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,11 +92,4 @@ func (s *statements) close() error {
 	}
 	clear(s.kept)
 	return err
-}
-
-// ready reports whether anything was prepared yet.
-func (s *statements) ready() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.kept) > 0
 }

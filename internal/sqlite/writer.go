@@ -151,8 +151,8 @@ func (db *DB) gather(first *job) []*job {
 // commit runs the changes in one transaction and answers their callers. One
 // that fails is undone alone; an error of commit itself is everyone's.
 func (db *DB) commit(ctx context.Context, batch []*job) error {
-	if err := db.keepStatements(ctx); err != nil {
-		return err
+	if err := db.writes.keepWanted(ctx); err != nil {
+		return translate(err)
 	}
 	raw, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
@@ -209,25 +209,4 @@ func ignoreDone(err error) error {
 		return nil
 	}
 	return err
-}
-
-// hot are the statements of the path from a due slot to its finished run.
-var hot = []string{ // never written
-	"SAVEPOINT change", "ROLLBACK TO change", "RELEASE change",
-	sqlDue, sqlOpenRuns, sqlMoveSchedule, sqlInsertRun,
-	sqlStartRun, sqlInsertAttempt, sqlEndAttempt, sqlRunByID, sqlEndRun,
-	sqlSettleSchedule, sqlAgentFacts, sqlSettleAgent, sqlScheduleFacts, sqlInsertEvent, sqlSetHandle,
-}
-
-// keepStatements prepares the hot statements, between transactions.
-func (db *DB) keepStatements(ctx context.Context) error {
-	if db.writes.ready() {
-		return nil
-	}
-	for _, text := range hot {
-		if _, err := db.writes.prepare(ctx, text); err != nil {
-			return translate(err)
-		}
-	}
-	return nil
 }
