@@ -21,16 +21,11 @@ type Schedule struct {
 // message of one that concerns the expression ends in two lines that show it
 // with a caret under the fault.
 func Parse(expr, tz string) (Schedule, error) {
-	return parse(expr, tz, loadZone)
-}
-
-// parse is Parse with a way to find zones.
-func parse(expr, tz string, load func(string) (string, *time.Location, error)) (Schedule, error) {
 	spec, canonical, err := compile(expr)
 	if err != nil {
 		return Schedule{}, err
 	}
-	name, loc, err := load(tz)
+	name, loc, err := loadZone(tz)
 	if err != nil {
 		return Schedule{}, err
 	}

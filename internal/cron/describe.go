@@ -76,35 +76,43 @@ func (s *spec) minutesText(of string) string {
 
 // dates says on which days and in which months; "" for every day.
 func (s *spec) dates() string {
-	byDay, byWeekday := s.days != full(day), s.weekdays != full(weekday)
-	if !s.bothDays && !(byDay && byWeekday) {
-		byDay, byWeekday = false, false // either is enough, and one of them is always true
-	}
-	of, in := "of the month", ""
+	var in string
 	if s.months != full(month) {
 		in = join(runs(members(s.months), monthName))
 	}
-	days := plural("day", s.days) + " " + join(runs(members(s.days), strconv.Itoa))
-	week := runs(members(s.weekdays&^1|s.weekdays&1<<7), weekdayName) // Sunday last
-	var on string
+	on := s.daysText(in)
 	switch {
-	case byDay && !byWeekday && in != "":
-		return "on " + days + " of " + in
+	case in == "" || strings.HasSuffix(on, in):
+		return on
+	case on == "":
+		return "on every day in " + in
+	default:
+		return on + " in " + in
+	}
+}
+
+// daysText says on which days of the months named by in, "" for each month. It
+// names the months itself where "day 29 of February" reads better.
+func (s *spec) daysText(in string) string {
+	byDay, byWeekday := s.days != full(day), s.weekdays != full(weekday)
+	if !s.bothDays && !(byDay && byWeekday) {
+		return "" // either is enough, and one of them always fits
+	}
+	days := "on " + plural("day", s.days) + " " + join(runs(members(s.days), strconv.Itoa)) + " of "
+	week := join(runs(members(s.weekdays&^1|s.weekdays&1<<7), weekdayName)) // Sunday last
+	switch {
 	case byDay && byWeekday && s.bothDays:
-		on = "on " + days + " " + of + " if that is " + strings.ReplaceAll(join(week), " and ", " or ")
+		return days + "the month if that is " + strings.ReplaceAll(week, " and ", " or ")
 	case byDay && byWeekday:
-		on = "on " + days + " " + of + " and on " + join(week)
+		return days + "the month and on " + week
+	case byDay && in != "":
+		return days + in
 	case byDay:
-		on = "on " + days + " " + of
+		return days + "the month"
 	case byWeekday:
-		on = "on " + join(week)
-	case in != "":
-		on = "on every day"
+		return "on " + week
 	}
-	if in != "" {
-		on += " in " + in
-	}
-	return on
+	return ""
 }
 
 func monthName(m int) string { return time.Month(m).String() }

@@ -95,7 +95,7 @@ func (f field) parse() (set, string, error) {
 func (f field) item(sp span) (item, error) {
 	text := f.text[sp.from:sp.to]
 	if text == "" {
-		return item{}, f.errorf(span{sp.from - min(sp.from, 1), sp.to + 1}, "a member of the list is missing")
+		return item{}, f.errorf(span{max(sp.from-1, 0), min(sp.to+1, len(f.text))}, "a member of the list is missing")
 	}
 	if text == "?" && (f.name == "day" || f.name == "weekday") {
 		text = "*"
@@ -191,7 +191,7 @@ func (f field) value(text string, sp span) (int, error) {
 	n, ok := atoi(text)
 	switch {
 	case text == "":
-		return 0, f.errorf(span{sp.from - min(sp.from, 1), sp.to + 1}, "one end of the range is missing")
+		return 0, f.errorf(span{max(sp.from-1, 0), min(sp.to+1, len(f.text))}, "one end of the range is missing")
 	case !ok:
 		return 0, f.errorf(sp, "%q is not a %s%s", text, f.name, f.suggest(upper))
 	case n > f.max:
@@ -230,19 +230,24 @@ func (f field) suggest(upper string) string {
 // has no such form.
 func (f field) unsupported(text string) string {
 	upper := strings.ToUpper(text)
-	digits := strings.Trim(upper, "0123456789-")
-	isDay := f.name == "day" || f.name == "weekday"
 	switch {
 	case strings.Contains(upper, "#"):
 		return "the n-th weekday of a month (#) is not supported"
 	case upper == "H" || strings.HasPrefix(upper, "H/") || strings.HasPrefix(upper, "H("):
 		return "a hashed value (H) is not supported, write the value"
-	case isDay && (digits == "W" || digits == "LW"):
-		return "the nearest working day (W) is not supported"
-	case isDay && digits == "L", f.name == "weekday" && len(upper) == 4 && upper[3] == 'L':
-		return "the last day of a month (L) is not supported"
 	case upper == "?":
 		return "? belongs in a day field only, write *"
+	case f.name != "day" && f.name != "weekday":
+		return ""
+	}
+	for _, name := range f.names {
+		upper = strings.TrimPrefix(upper, name)
+	}
+	switch strings.Trim(upper, "0123456789-") {
+	case "W", "LW":
+		return "the nearest working day (W) is not supported"
+	case "L":
+		return "the last day of a month (L) is not supported"
 	}
 	return ""
 }

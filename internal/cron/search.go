@@ -159,6 +159,11 @@ func periodAt(unix int64, loc *time.Location) period {
 	if !end.IsZero() {
 		p.end = end.Unix()
 	}
+	for p.end <= unix {
+		// For 31 December of a leap year behind the zone's last listed change,
+		// ZoneBounds (Go 1.26) ends the year a day early.
+		p.end += daySecs
+	}
 	return p
 }
 
@@ -192,8 +197,10 @@ func (s *spec) next(ref int64, loc *time.Location) (int64, bool) {
 			p, low = periodAt(at-maxShift, loc), c
 			continue
 		}
-		p = periodAt(p.end, loc)
-		low = p.start + p.offset
+		from := p.end
+		p = periodAt(from, loc)
+		p.start = from // also where the bounds of two neighbours do not meet
+		low = from + p.offset
 		if s.fixed {
 			low = clock
 		}

@@ -62,6 +62,7 @@ func unknownZone(tz string) error {
 func nearestZone(tz string) string {
 	names := strings.Fields(zoneNames)
 	lower := strings.ToLower(strings.ReplaceAll(tz, " ", "_"))
+	lower = strings.TrimPrefix(strings.TrimPrefix(lower, "right/"), "posix/")
 	folded := make([]string, len(names))
 	city := ""
 	for i, name := range names {
@@ -91,28 +92,40 @@ func LocalZone() (string, error) {
 	return localZone(os.LookupEnv, "/etc")
 }
 
-// localZone asks in the order in which the C library does: the variable TZ,
-// then etc/localtime; etc/timezone names the zone where localtime is a copy.
+// localZone asks in the order in which the C library does.
 func localZone(lookup func(string) (string, bool), etc string) (string, error) {
-	var name string
-	if tz, ok := lookup("TZ"); ok {
-		name = strings.TrimPrefix(tz, ":")
-		if name == "" {
-			return "UTC", nil
-		}
-	} else if target, err := filepath.EvalSymlinks(filepath.Join(etc, "localtime")); err == nil && strings.Contains(target, "zoneinfo/") {
-		name = target
-	} else if text, err := os.ReadFile(filepath.Join(etc, "timezone")); err == nil {
-		name = strings.TrimSpace(string(text))
-	} else if os.IsNotExist(err) {
-		return "UTC", nil // what the C library takes for a machine that says nothing
+	name, ok := lookup("TZ")
+	if !ok {
+		name = configuredZone(etc)
 	}
+	name = strings.TrimPrefix(name, ":")
 	if _, within, ok := strings.Cut(name, "zoneinfo/"); ok {
 		name = within
 	}
-	if _, err := time.LoadLocation(name); err != nil || name == "" || unnamed(name) {
+	if name == "" {
+		return "UTC", nil // what the C library takes for a machine that says nothing
+	}
+	if _, err := time.LoadLocation(name); err != nil || unnamed(name) {
 		return "", molecule.Errorf(molecule.Invalid, "the time zone of this machine has no IANA name (%q)", molecule.Excerpt(printable(name), 60)).
 			WithHint("name it: --tz Europe/Berlin")
 	}
 	return name, nil
+}
+
+// configuredZone returns where the link localtime leads, or what the file
+// timezone says where localtime is a copy; "" when there is neither.
+func configuredZone(etc string) string {
+	localtime := filepath.Join(etc, "localtime")
+	target, err := filepath.EvalSymlinks(localtime)
+	if err == nil && strings.Contains(target, "zoneinfo/") {
+		return target
+	}
+	text, readErr := os.ReadFile(filepath.Join(etc, "timezone"))
+	switch {
+	case readErr == nil:
+		return strings.TrimSpace(string(text))
+	case err == nil:
+		return localtime // there is a zone, but nothing names it
+	}
+	return ""
 }
