@@ -1,12 +1,15 @@
 package execagent
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // group is a process group that a command runs in. Boot and start tell it from
@@ -36,20 +39,34 @@ func groupOf(pid int) (group, error) {
 	return group{boot: boot, pgid: pid, start: start}, nil
 }
 
-// startOf returns the start time of a process, field 22 of its stat.
+// Fields of /proc/PID/stat, counted from the one behind the name.
+const (
+	statState = 3 - 3
+	statGroup = 5 - 3
+	statStart = 22 - 3
+)
+
+// stat returns the fields of /proc/PID/stat behind the name.
+func stat(pid string) ([]string, error) {
+	b, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return nil, err
+	}
+	// The name is in parentheses and may hold anything.
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) <= statStart {
+		return nil, fmt.Errorf("stat of %s is not readable", pid)
+	}
+	return f, nil
+}
+
+// startOf returns the start time of a process.
 func startOf(pid int) (string, error) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	f, err := stat(strconv.Itoa(pid))
 	if err != nil {
 		return "", err
 	}
-	// The name, field 2, is in parentheses and may hold anything.
-	i := strings.LastIndexByte(string(b), ')')
-	f := strings.Fields(string(b[i+1:]))
-	const startTime = 22 - 3 // the first field behind the name is the third
-	if i < 0 || len(f) <= startTime {
-		return "", fmt.Errorf("stat of %d is not readable", pid)
-	}
-	return f[startTime], nil
+	return f[statStart], nil
 }
 
 // String is the handle of the group.
@@ -83,4 +100,44 @@ func (g group) signal(sig syscall.Signal) error {
 		return fmt.Errorf("signal group %d: %w", g.pgid, err)
 	}
 	return nil
+}
+
+// goneWithin bounds the wait for processes that were killed to be no more.
+const goneWithin = time.Second
+
+// gone waits until no process of the group lives and reports whether that is
+// so: the kernel kills after kill has returned. The end of ctx does not
+// shorten the wait.
+func (g group) gone(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goneWithin)
+	defer cancel()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for g.lives() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// lives reports whether a process of the group is more than a zombie. One that
+// lost its parent stays a zombie until init collects it, which may be never.
+func (g group) lives() bool {
+	if errors.Is(syscall.Kill(-g.pgid, 0), syscall.ESRCH) {
+		return false // the common case, without a look at every process
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return true
+	}
+	for _, e := range entries {
+		f, err := stat(e.Name())
+		if err == nil && f[statGroup] == strconv.Itoa(g.pgid) && f[statState] != "Z" && f[statState] != "X" {
+			return true
+		}
+	}
+	return false
 }

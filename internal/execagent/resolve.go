@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -20,11 +21,8 @@ func Resolve(e *molecule.Exec) error {
 	if strings.ContainsRune(e.Command, 0) {
 		return molecule.Errorf(molecule.Invalid, "command holds a NUL byte")
 	}
-	for _, name := range e.PassEnv {
-		if !envName.MatchString(name) {
-			return molecule.Errorf(molecule.Invalid, "%q is not the name of a variable", molecule.Excerpt(name, 60)).
-				WithHint("give names only: the values are the daemon's own")
-		}
+	if err := checkEnv(e.PassEnv); err != nil {
+		return err
 	}
 	if err := checkDir(e.Dir); err != nil {
 		return err
@@ -47,6 +45,20 @@ func Resolve(e *molecule.Exec) error {
 		return err
 	}
 	e.Argv = argv
+	return nil
+}
+
+// checkEnv refuses names that no variable has or no command may see.
+func checkEnv(names []string) error {
+	for _, name := range names {
+		if !envName.MatchString(name) {
+			return molecule.Errorf(molecule.Invalid, "%q is not the name of a variable", molecule.Excerpt(name, 60)).
+				WithHint("give names only: the values are the daemon's own")
+		}
+		if slices.Contains(withheld, name) {
+			return molecule.Errorf(molecule.Invalid, "%s belongs to the daemon, no command may have it", name)
+		}
+	}
 	return nil
 }
 

@@ -1,18 +1,20 @@
 package execagent
 
 import (
+	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
 // special are the bytes a shell would act on. Nothing here does, so they are
 // refused rather than passed on as they are.
-const special = "|<>;&$*?[`()"
+const special = "|<>;&$*?[`()\n"
 
 // split cuts a command into words by the quoting of POSIX: single quotes keep
 // everything, double quotes keep all but a backslash before " \ $ and `, and a
-// backslash keeps the next byte. Nothing is expanded.
+// backslash keeps the next byte or joins two lines. Nothing is expanded.
 func split(command string) ([]string, error) {
 	s := splitter{in: command}
 	for s.at < len(s.in) {
@@ -37,19 +39,21 @@ type splitter struct {
 func (s *splitter) step() error {
 	c := s.in[s.at]
 	switch {
-	case c == ' ' || c == '\t' || c == '\n':
+	case c == ' ' || c == '\t':
 		s.end()
 		s.at++
 		return nil
 	case c == '\'':
 		return s.quoted('\'', "")
 	case c == '"':
-		return s.quoted('"', "\"\\$`")
+		return s.quoted('"', "\"\\$`\n")
 	case c == '\\':
 		if s.at+1 == len(s.in) {
 			return s.refuse("a backslash at the end quotes nothing")
 		}
-		s.keep(s.in[s.at+1])
+		if s.in[s.at+1] != '\n' { // with a line break it joins two lines
+			s.keep(s.in[s.at+1])
+		}
 		s.at += 2
 		return nil
 	case strings.IndexByte(special, c) >= 0, !s.inWord && (c == '~' || c == '#'):
@@ -71,8 +75,9 @@ func (s *splitter) quoted(quote byte, escapes string) error {
 			s.at = i + 1
 			return nil
 		case c == '\\' && i+1 < len(s.in) && strings.IndexByte(escapes, s.in[i+1]) >= 0:
-			i++
-			s.keep(s.in[i])
+			if i++; s.in[i] != '\n' {
+				s.keep(s.in[i])
+			}
 		case quote == '"' && (c == '$' || c == '`'):
 			s.at = i
 			return s.refuse("%q is for a shell, and no shell runs this", c)
@@ -99,10 +104,28 @@ func (s *splitter) end() {
 
 // refuse points at the byte in question.
 func (s *splitter) refuse(format string, args ...any) error {
-	why := molecule.Errorf(molecule.Invalid, format, args...).Message
-	return molecule.Errorf(molecule.Invalid, "command is not valid: %s\n  %s\n  %s^", why, oneLine(s.in), strings.Repeat(" ", s.at)).
+	before := []rune(oneLine(s.in[:s.at]))
+	shown := append(before, []rune(oneLine(s.in[s.at:]))...)
+	from := max(len(before)-shownBefore, 0)
+	line := string(shown[from:min(len(before)+shownBehind, len(shown))])
+	return molecule.Errorf(molecule.Invalid, "command is not valid: %s\n%s\n%s^",
+		fmt.Sprintf(format, args...), line, strings.Repeat(" ", len(before)-from)).
 		WithHint("quote it, or add --shell to let /bin/sh run the command")
 }
 
-// oneLine shows line breaks as blanks, so that a caret stays under its byte.
-func oneLine(s string) string { return strings.NewReplacer("\n", " ", "\t", " ").Replace(s) }
+// How much of a command is shown around a fault.
+const (
+	shownBefore = 60
+	shownBehind = 40
+)
+
+// oneLine shows what moves the cursor as a blank, so that a caret stays where
+// it belongs.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,44 @@
+package execagent
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// passed are the variables every command may see, beside LC_*.
+var passed = []string{ // never written
+	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR",
+}
+
+// withheld are the variables no command may see: with them it would speak to
+// the service manager in the daemon's name.
+var withheld = []string{ // never written
+	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
+}
+
+// environment returns what a command sees of the daemon's own variables, a
+// short list and those its agent names, and what its run is about.
+func environment(own []string, d molecule.Delivery, deadline time.Time) []string {
+	var env []string
+	for _, kv := range own {
+		name, _, _ := strings.Cut(kv, "=")
+		wanted := strings.HasPrefix(name, "LC_") || slices.Contains(passed, name) || slices.Contains(d.Agent.Exec.PassEnv, name)
+		if wanted && !slices.Contains(withheld, name) {
+			env = append(env, kv)
+		}
+	}
+	env = append(env,
+		"MOLECULE_RUN_ID="+d.Run.ID,
+		"MOLECULE_SCHEDULE="+d.Run.Schedule,
+		"MOLECULE_SLOT="+d.Run.Slot.UTC().Format(time.RFC3339),
+		"MOLECULE_ATTEMPT="+strconv.Itoa(d.Attempt),
+	)
+	if !deadline.IsZero() {
+		env = append(env, "MOLECULE_DEADLINE="+deadline.UTC().Format(time.RFC3339))
+	}
+	return env
+}
