@@ -10,11 +10,13 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// agentColumns are what scanAgent reads.
+// agentColumns are what scanAgent reads. The index of open runs is named,
+// because the one of all runs would count an agent's whole history.
 const agentColumns = `
 	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.silent_streak,
 	a.last_outcome, a.last_run_at, a.created_at, a.updated_at,
-	(SELECT COUNT(*) FROM runs WHERE agent_id = a.id AND state IN ('started', 'waiting')),
+	(SELECT COUNT(*) FROM runs INDEXED BY runs_open_agent
+		WHERE agent_id = a.id AND state <> 'finished' AND state <> 'claimed'),
 	(SELECT MIN(next_slot_at) FROM schedules WHERE agent_id = a.id AND removed_at IS NULL AND state = 'active')`
 
 func scanAgent(r rowScanner, a *molecule.Agent) error {

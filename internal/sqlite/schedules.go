@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,17 +26,31 @@ type scheduleRow struct {
 	bad error
 }
 
-// scanSchedule reads a row. A damaged slot does not hide the row: it is in bad.
+// scanSchedule reads a row. A damaged row is not hidden: what is wrong with it
+// is in bad, and its state is error.
 func scanSchedule(r rowScanner, s *scheduleRow) error {
 	var ms int64
-	err := r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.Description, &s.Prompt, &s.State, &s.Reason,
-		&ms, lenient{&s.NextSlot, &s.bad}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak,
+	var slot error
+	s.bad = r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.Description, &s.Prompt, &s.State, &s.Reason,
+		&ms, lenient{&s.NextSlot, &slot}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak,
 		instant{&s.CreatedAt}, instant{&s.UpdatedAt})
 	s.Timeout = molecule.Duration(time.Duration(ms) * time.Millisecond)
-	if s.bad != nil && s.State == molecule.ScheduleActive {
-		s.State, s.Reason = molecule.ScheduleError, "next slot: "+s.bad.Error()
+	if s.bad == nil && s.State == molecule.ScheduleActive {
+		if slot == nil && s.NextSlot.IsZero() {
+			slot = errors.New("it is missing")
+		}
+		if slot != nil {
+			s.bad = fmt.Errorf("next slot: %w", slot)
+		}
 	}
-	return err
+	if s.bad == nil {
+		return nil
+	}
+	s.State, s.Reason = molecule.ScheduleError, s.bad.Error()
+	if s.ID != "" { // the first columns were read
+		return nil
+	}
+	return s.bad
 }
 
 // CreateSchedule stores s, whose Agent is a ref and whose NextSlot is decided,

@@ -34,6 +34,9 @@ func fireOnce(d molecule.Due) (molecule.Claim, error) {
 	}, nil
 }
 
+// discard are options for a store whose log nobody reads.
+func discard() sqlite.Options { return sqlite.Options{Log: slog.New(slog.DiscardHandler)} }
+
 func wantCode(t *testing.T, err error, code molecule.Code) {
 	t.Helper()
 	if err == nil || molecule.CodeOf(err) != code {
@@ -369,7 +372,7 @@ func TestUpdate_commitsTogetherAndFailsAlone(t *testing.T) {
 
 func TestUpdate_saysThatNobodyWrites(t *testing.T) {
 	t.Parallel()
-	db, err := sqlite.Open(t.Context(), t.TempDir(), sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+	db, err := sqlite.Open(t.Context(), t.TempDir(), discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +412,7 @@ func TestOpen_refusesADirectoryInUse(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	sqlitetest.OpenDir(t, dir)
-	_, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+	_, err := sqlite.Open(t.Context(), dir, discard())
 	wantCode(t, err, molecule.Conflict)
 	if err == nil || !strings.Contains(err.Error(), "pid ") {
 		t.Errorf("error does not name the pid: %v", err)
@@ -419,7 +422,7 @@ func TestOpen_refusesADirectoryInUse(t *testing.T) {
 func TestOpen_refusesANewerSchemaAndLeavesItAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+	db, err := sqlite.Open(t.Context(), dir, discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +433,7 @@ func TestOpen_refusesANewerSchemaAndLeavesItAlone(t *testing.T) {
 	if _, err := raw(t, dir).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (?, 1)`, version+7); err != nil {
 		t.Fatal(err)
 	}
-	_, err = sqlite.Open(t.Context(), dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+	_, err = sqlite.Open(t.Context(), dir, discard())
 	wantCode(t, err, molecule.Conflict)
 }
 
@@ -442,7 +445,7 @@ func TestOpen_judgesTheDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, link, filepath.Join(file, "below")} {
-		_, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+		_, err := sqlite.Open(t.Context(), dir, discard())
 		wantCode(t, err, molecule.Forbidden)
 	}
 	sqlitetest.OpenDir(t, wide)
@@ -568,7 +571,7 @@ func TestStore_worksInVirtualTime(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
+		db, err := sqlite.Open(t.Context(), dir, discard())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,55 @@
+package sqlite
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// TestPlans_readNoWholeTable holds each text that runs for every slot, run or
+// request to an index that stays small: history and other people's schedules
+// must not make it slower.
+func TestPlans_readNoWholeTable(t *testing.T) {
+	t.Parallel()
+	db, err := Open(t.Context(), t.TempDir(), Options{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range []struct {
+		name, text string
+		args       []any
+		want       []string
+	}{
+		{name: "due", text: sqlDue, args: []any{"", 1}, want: []string{"schedules_due (next_slot_at<?)"}},
+		{name: "astray", text: sqlAstray, args: []any{"", 1}, want: []string{"schedules_due (next_slot_at>?)", "schedules_due (next_slot_at=?)"}},
+		{name: "next due", text: sqlNextDue, want: []string{"SEARCH schedules USING INDEX schedules_due\nSCALAR"}},
+		{name: "open runs of a schedule", text: sqlOpenRuns, args: []any{""}, want: []string{"runs_open_schedule"}},
+		{name: "an agent", text: `SELECT ` + agentColumns + ` FROM agents a WHERE a.id = ?`, args: []any{""}, want: []string{"runs_open_agent", "schedules_agent"}},
+		{name: "a run", text: sqlRunByID, args: []any{""}, want: []string{"r USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
+	} {
+		rows, err := db.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.text, c.args...)
+		steps, err := all(rows, err, func(r rowScanner, s *string) error {
+			var id, parent, unused int
+			return r.Scan(&id, &parent, &unused, s)
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		plan := strings.Join(steps, "\n")
+		for _, w := range c.want {
+			if !strings.Contains(plan, w) {
+				t.Errorf("%s: the plan does not use %s:\n%s", c.name, w, plan)
+			}
+		}
+		for _, bad := range []string{"TEMP B-TREE", "SCAN s", "SCAN r", "SCAN a"} {
+			if strings.Contains(plan, bad) {
+				t.Errorf("%s: the plan has %s:\n%s", c.name, bad, plan)
+			}
+		}
+	}
+}
