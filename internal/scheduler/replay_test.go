@@ -335,6 +335,7 @@ func TestReplay_wedgedByAHeldTransaction(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		time.Sleep(2 * time.Second) // the watch looks twice a second; what it saw is recorded
 		if err := errors.Join(tx.Rollback(), other.Close()); err != nil {
 			t.Fatal(err)
 		}
