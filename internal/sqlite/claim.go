@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
 // farFuture is further than any expression fires: a slot behind it is damage.
@@ -66,69 +67,99 @@ func (db *DB) ClaimDue(
 	ctx context.Context, now time.Time, limit int, decide func(molecule.Due) (molecule.Claim, error),
 ) ([]molecule.Run, error) {
 	var open []molecule.Run
-	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
-		open = nil
-		rows, err := tx.query(ctx, sqlDue, stamp(now), limit)
-		due, err := all(rows, err, scanSchedule)
-		if err != nil {
-			return err
-		}
-		rows, err = tx.query(ctx, sqlAstray, stamp(now.Add(farFuture)), limit)
-		astray, err := all(rows, err, scanSchedule)
-		if err != nil {
-			return err
-		}
-		for _, row := range append(due, astray...) {
-			runs, err := claimAlone(ctx, tx, row, decide)
+	claimAll := func(one claimer) error {
+		return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+			open = nil
+			due, err := dueRows(ctx, tx, now, limit)
 			if err != nil {
 				return err
 			}
-			open = append(open, runs...)
-		}
-		return nil
-	})
+			for _, row := range due {
+				runs, err := one(ctx, tx, row, decide)
+				if err != nil {
+					return err
+				}
+				open = append(open, runs...)
+			}
+			return nil
+		})
+	}
+	err := claimAll(claim)
+	if err != nil && !ofStore(ctx, err) {
+		// Something that was decided cannot be stored. Find out for whom: with a
+		// savepoint for each, which all of them would pay for with every claim.
+		err = claimAll(claimAlone)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return open, nil
 }
 
-// claimAlone claims for one schedule in a savepoint of its own: what is wrong
-// with it, a panic too, puts that schedule aside. Only what is wrong with the
-// store is an error.
-func claimAlone(
-	ctx context.Context, tx *Tx, row scheduleRow, decide func(molecule.Due) (molecule.Claim, error),
-) (open []molecule.Run, err error) {
-	if row.bad != nil {
-		return nil, fail(ctx, tx, row.Schedule, row.bad)
+// dueRows returns up to limit schedules that are due, and those that never
+// would be.
+func dueRows(ctx context.Context, tx *Tx, now time.Time, limit int) ([]scheduleRow, error) {
+	rows, err := tx.query(ctx, sqlDue, stamp(now), limit)
+	due, err := all(rows, err, scanSchedule)
+	if err != nil {
+		return nil, err
 	}
+	rows, err = tx.query(ctx, sqlAstray, stamp(now.Add(farFuture)), limit)
+	astray, err := all(rows, err, scanSchedule)
+	return append(due, astray...), err
+}
+
+// ofStore reports whether err says that the store does not work, and so nothing
+// of any one schedule.
+func ofStore(ctx context.Context, err error) bool {
+	code := molecule.CodeOf(err)
+	return code == molecule.Unavailable || code == molecule.Timeout || ctx.Err() != nil
+}
+
+// decider makes the decision for one due schedule.
+type decider func(molecule.Due) (molecule.Claim, error)
+
+// claimer claims for one schedule. It returns the open runs.
+type claimer func(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]molecule.Run, error)
+
+// claimAlone is claim in a savepoint: a schedule whose claim cannot be stored
+// is put aside.
+func claimAlone(ctx context.Context, tx *Tx, row scheduleRow, decide decider) (open []molecule.Run, err error) {
 	failed, broken := tx.apply(ctx, func(ctx context.Context, tx *Tx) error {
 		var err error
-		open, err = claim(ctx, tx, row.Schedule, decide)
+		open, err = claim(ctx, tx, row, decide)
 		return err
 	})
-	switch code := molecule.CodeOf(failed); {
+	switch {
 	case broken != nil:
 		return nil, broken
 	case failed == nil:
 		return open, nil
-	case code == molecule.Unavailable || code == molecule.Timeout || ctx.Err() != nil:
+	case ofStore(ctx, failed):
 		return nil, failed
 	}
 	return nil, fail(ctx, tx, row.Schedule, failed)
 }
 
-// claim decides for one schedule and stores the decision.
-func claim(
-	ctx context.Context, tx *Tx, s molecule.Schedule, decide func(molecule.Due) (molecule.Claim, error),
-) ([]molecule.Run, error) {
+// claim decides for one schedule and stores the decision. A damaged row, and
+// one that decide fails for, is put aside; an error is of storing only.
+func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]molecule.Run, error) {
+	s := row.Schedule
+	if row.bad != nil {
+		return nil, fail(ctx, tx, s, row.bad)
+	}
 	openRuns, err := count(ctx, tx, sqlOpenRuns, s.ID)
 	if err != nil {
 		return nil, err
 	}
-	c, err := decide(molecule.Due{Schedule: s, OpenRuns: openRuns})
+	var c molecule.Claim
+	err = supervised.Guard(func() error {
+		var err error
+		c, err = decide(molecule.Due{Schedule: s, OpenRuns: openRuns})
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return nil, fail(ctx, tx, s, err)
 	}
 	open, last, err := insertClaimed(ctx, tx, s, c.Runs)
 	if err != nil {

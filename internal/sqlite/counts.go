@@ -17,7 +17,7 @@ type tally struct {
 }
 
 // Counts counts agents and schedules by how they do. Every part is answered
-// from an index.
+// from an index. A schedule that is late and failing counts as both.
 func (db *DB) Counts(ctx context.Context, now time.Time) (molecule.AgentCounts, molecule.ScheduleCounts, error) {
 	var agents molecule.AgentCounts
 	var schedules molecule.ScheduleCounts
@@ -34,16 +34,18 @@ func (db *DB) Counts(ctx context.Context, now time.Time) (molecule.AgentCounts, 
 		SELECT state, COUNT(*) FROM schedules WHERE removed_at IS NULL AND state <> 'active' GROUP BY state
 		UNION ALL SELECT 'active', COUNT(*) FROM schedules WHERE removed_at IS NULL AND state = 'active'
 		UNION ALL SELECT 'late', COUNT(*) FROM schedules
-			WHERE removed_at IS NULL AND state = 'active' AND next_slot_at < ?
+			WHERE removed_at IS NULL AND state = 'active' AND next_slot_at < ?1
 		UNION ALL SELECT 'failing', COUNT(*) FROM schedules
-			WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0`, stamp(now.Add(-lateAfter)))
+			WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0
+		UNION ALL SELECT 'both', COUNT(*) FROM schedules INDEXED BY schedules_failing
+			WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0 AND next_slot_at < ?1`, stamp(now.Add(-lateAfter)))
 	if err != nil {
 		return agents, schedules, err
 	}
 	schedules = molecule.ScheduleCounts{
 		Late:    by["late"],
 		Failing: by["failing"],
-		OnTime:  max(by["active"]-by["late"]-by["failing"], 0),
+		OnTime:  by["active"] - by["late"] - by["failing"] + by["both"],
 		Paused:  by[string(molecule.SchedulePaused)],
 		Error:   by[string(molecule.ScheduleError)],
 	}

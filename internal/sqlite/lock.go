@@ -66,6 +66,7 @@ func (l *lock) release() error { return l.file.Close() }
 // prepareDir makes dir, or checks that it is a directory of ours; one that
 // others may read is tightened.
 func prepareDir(dir string, log *slog.Logger) error {
+	dir = filepath.Clean(dir) // a link with a slash behind it would be followed
 	info, err := os.Lstat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -82,9 +83,8 @@ func prepareDir(dir string, log *slog.Logger) error {
 		return molecule.Errorf(molecule.Forbidden, "data directory %s is a %s, not a directory", dir, kindOf(info.Mode())).
 			WithHint("name the directory itself with --data-dir")
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
-		return molecule.Errorf(molecule.Forbidden, "data directory %s belongs to uid %d, we are uid %d", dir, st.Uid, os.Geteuid()).
-			WithHint("chown it, or choose another with --data-dir")
+	if err := ownedByUs(dir, info); err != nil {
+		return err
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(dir, 0o700); err != nil {
@@ -93,6 +93,16 @@ func prepareDir(dir string, log *slog.Logger) error {
 		log.Warn("closed the data directory to others", "dir", dir, "mode_before", info.Mode().Perm().String())
 	}
 	return nil
+}
+
+// ownedByUs returns Forbidden when the file belongs to somebody else.
+func ownedByUs(path string, info fs.FileInfo) error {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) == os.Geteuid() {
+		return nil
+	}
+	return molecule.Errorf(molecule.Forbidden, "%s belongs to uid %d, we are uid %d", path, st.Uid, os.Geteuid()).
+		WithHint("chown it, or choose another directory with --data-dir")
 }
 
 func kindOf(m fs.FileMode) string {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/pressly/goose/v3"
 
@@ -41,9 +40,6 @@ func migrate(ctx context.Context, pool *sql.DB) (int64, error) {
 // refuseNewer returns Conflict when the file was written by a newer program.
 // It reads only, so that such a file stays as it is.
 func refuseNewer(ctx context.Context, path string) (err error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil // a new one, or one that opening will complain about
-	}
 	pool, err := sql.Open("sqlite", dsn(path, "ro"))
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
@@ -54,9 +50,16 @@ func refuseNewer(ctx context.Context, path string) (err error) {
 		return err
 	}
 	var have int64
-	row := pool.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1")
+	row := pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'")
 	if err := row.Scan(&have); err != nil {
-		return nil // an empty file, or none of ours: migrating decides
+		return fmt.Errorf("read the schema of %s: %w", path, translate(err))
+	}
+	if have == 0 {
+		return nil // a new file
+	}
+	row = pool.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1")
+	if err := row.Scan(&have); err != nil {
+		return fmt.Errorf("read the schema version of %s: %w", path, translate(err))
 	}
 	sources := p.ListSources()
 	if newest := sources[len(sources)-1].Version; have > newest {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
@@ -66,14 +67,16 @@ func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
 
 // open migrates the file and opens both pools.
 func (db *DB) open(ctx context.Context, path string) error {
-	if err := refuseNewer(ctx, path); err != nil {
-		return err
-	}
 	if err := createPrivate(path); err != nil {
 		return err
 	}
+	if err := refuseNewer(ctx, path); err != nil {
+		return err
+	}
 	var err error
-	if db.writer, err = sql.Open("sqlite", dsn(path, "rwc", "_txlock=immediate")); err != nil {
+	db.writer, err = sql.Open("sqlite", dsn(path, "rw", "_txlock=immediate",
+		"_pragma=cache_size(-16000)", "_pragma=wal_autocheckpoint(4000)"))
+	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	db.writer.SetMaxOpenConns(1)
@@ -107,14 +110,23 @@ func dsn(path, mode string, more ...string) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(q, "&")
 }
 
-// createPrivate makes the file before SQLite would, which knows no mode.
+// createPrivate makes the file before SQLite would, which knows no mode, or
+// checks that it is ours alone: whoever could write into the directory before
+// it was closed may have laid a link there.
 func createPrivate(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return molecule.Errorf(molecule.Forbidden, "cannot open %s: %v", path, err).
-			WithHint("the daemon's user must own the data directory")
+			WithHint("the daemon's user must own the data directory, and the file must be no link")
 	}
-	return f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		err = ownedByUs(path, info)
+	}
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = f.Chmod(0o600)
+	}
+	return errors.Join(err, f.Close())
 }
 
 // SchemaVersion returns the number of the newest migration.

@@ -45,7 +45,7 @@ func wantCode(t *testing.T, err error, code molecule.Code) {
 }
 
 // raw opens the file of a store beside it, as no part of the program would.
-func raw(t *testing.T, dir string) *sql.DB {
+func raw(t testing.TB, dir string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "moleculed.db")+"?_pragma=ignore_check_constraints(1)&_txlock=immediate")
 	if err != nil {
@@ -561,8 +561,17 @@ func TestCounts_tellsHowManyDoHow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sqlitetest.Schedule(t, db, "echo", "late-and-failing", noon.Add(-time.Minute))
+	_, err = db.UpdateSchedule(t.Context(), "late-and-failing", molecule.EventScheduleUpdated, func(s *molecule.Schedule) error {
+		s.FailureStreak = 1
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	agents, schedules, err := db.Counts(t.Context(), noon)
-	if err != nil || agents != (molecule.AgentCounts{Online: 1}) || schedules != (molecule.ScheduleCounts{OnTime: 1, Late: 1, Paused: 1}) {
+	want := molecule.ScheduleCounts{OnTime: 1, Late: 2, Failing: 1, Paused: 1}
+	if err != nil || agents != (molecule.AgentCounts{Online: 1}) || schedules != want {
 		t.Errorf("counts are %+v and %+v, %v", agents, schedules, err)
 	}
 }

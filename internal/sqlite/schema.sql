@@ -1,0 +1,145 @@
+-- The newest schema, made by TestSchema_isWrittenDownAsOneFile. Do not edit.
+
+CREATE TABLE agents (
+    id             TEXT PRIMARY KEY,
+    name           TEXT NOT NULL,
+    kind           TEXT NOT NULL CHECK (kind IN ('push', 'exec')),
+    state          TEXT NOT NULL CHECK (state IN ('pending', 'online', 'offline')),
+    url            TEXT NOT NULL DEFAULT '',
+    url_owner      TEXT NOT NULL DEFAULT '' CHECK (url_owner IN ('', 'agent', 'operator')),
+    exec           TEXT, -- JSON
+    max_concurrent INTEGER NOT NULL CHECK (max_concurrent > 0),
+    silent_streak  INTEGER NOT NULL DEFAULT 0,
+    last_outcome   TEXT NOT NULL DEFAULT '',
+    last_run_at    TEXT,
+    created_at     TEXT NOT NULL,
+    updated_at     TEXT NOT NULL,
+    removed_at     TEXT
+);
+
+CREATE UNIQUE INDEX agents_name ON agents (name) WHERE removed_at IS NULL;
+
+CREATE INDEX agents_state ON agents (state) WHERE removed_at IS NULL;
+
+CREATE TABLE events (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    at      TEXT NOT NULL,
+    type    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    data    TEXT
+);
+
+CREATE TABLE prompts (
+    id   BLOB NOT NULL UNIQUE, -- SHA-256 of body
+    body TEXT NOT NULL
+);
+
+CREATE TABLE run_attempts (
+    run_id     TEXT NOT NULL REFERENCES runs (id),
+    number     INTEGER NOT NULL,
+    started_at TEXT NOT NULL,
+    ended_at   TEXT,
+    outcome    TEXT NOT NULL DEFAULT '',
+    reason     TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (run_id, number)
+) WITHOUT ROWID;
+
+CREATE TABLE runs (
+    id          TEXT PRIMARY KEY,
+    schedule_id TEXT REFERENCES schedules (id),
+    agent_id    TEXT NOT NULL REFERENCES agents (id),
+    trigger     TEXT NOT NULL CHECK (trigger IN ('cron', 'catch_up', 'manual')),
+    slot        TEXT NOT NULL,
+    slot_to     TEXT, -- last slot of a row that covers several
+    slots       INTEGER NOT NULL DEFAULT 1 CHECK (slots > 0),
+    state       TEXT NOT NULL CHECK (state IN ('claimed', 'started', 'waiting', 'finished')),
+    outcome     TEXT CHECK ((outcome IS NULL) = (state <> 'finished')),
+    reason      TEXT NOT NULL DEFAULT '',
+    reply       TEXT NOT NULL DEFAULT '',
+    attempt     INTEGER NOT NULL DEFAULT 0,
+    message_id  TEXT NOT NULL DEFAULT '',
+    timeout_ms  INTEGER NOT NULL,
+    usage       TEXT, -- JSON
+    due_at      TEXT NOT NULL,
+    claimed_at  TEXT,
+    started_at  TEXT,
+    deadline    TEXT,
+    ended_at    TEXT,
+    prompt_id   BLOB REFERENCES prompts (id),
+    handle      TEXT NOT NULL DEFAULT ''
+);
+
+CREATE INDEX runs_agent ON runs (agent_id, id);
+
+CREATE INDEX runs_open ON runs (due_at, id) WHERE state <> 'finished';
+
+CREATE INDEX runs_open_agent ON runs (agent_id) WHERE state <> 'finished';
+
+CREATE INDEX runs_open_schedule ON runs (schedule_id) WHERE state <> 'finished';
+
+CREATE INDEX runs_schedule ON runs (schedule_id, id);
+
+CREATE UNIQUE INDEX runs_slot ON runs (schedule_id, slot) WHERE trigger IN ('cron', 'catch_up');
+
+CREATE TABLE schedules (
+    id             TEXT PRIMARY KEY,
+    name           TEXT NOT NULL,
+    agent_id       TEXT NOT NULL REFERENCES agents (id),
+    cron           TEXT NOT NULL,
+    tz             TEXT NOT NULL,
+    description    TEXT NOT NULL,
+    prompt_id      BLOB NOT NULL REFERENCES prompts (id),
+    state          TEXT NOT NULL CHECK (state IN ('active', 'paused', 'error', 'finished')),
+    reason         TEXT NOT NULL DEFAULT '',
+    timeout_ms     INTEGER NOT NULL CHECK (timeout_ms > 0),
+    next_slot_at   TEXT CHECK (state <> 'active' OR next_slot_at IS NOT NULL OR removed_at IS NOT NULL),
+    last_slot_at   TEXT,
+    last_outcome   TEXT NOT NULL DEFAULT '',
+    failure_streak INTEGER NOT NULL DEFAULT 0,
+    empty_streak   INTEGER NOT NULL DEFAULT 0,
+    created_at     TEXT NOT NULL,
+    updated_at     TEXT NOT NULL,
+    removed_at     TEXT
+);
+
+CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at) WHERE removed_at IS NULL;
+
+CREATE INDEX schedules_due ON schedules (next_slot_at) WHERE state = 'active' AND removed_at IS NULL;
+
+CREATE INDEX schedules_failing ON schedules (failure_streak)
+    WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0;
+
+CREATE UNIQUE INDEX schedules_name ON schedules (name) WHERE removed_at IS NULL;
+
+CREATE INDEX schedules_state ON schedules (state) WHERE removed_at IS NULL AND state <> 'active';
+
+CREATE TABLE subsystem_events (
+    id         INTEGER PRIMARY KEY,
+    at         TEXT NOT NULL,
+    subsystem  TEXT NOT NULL,
+    from_state TEXT NOT NULL,
+    to_state   TEXT NOT NULL,
+    error      TEXT NOT NULL DEFAULT '',
+    blocked_in TEXT NOT NULL DEFAULT '',
+    stack      TEXT NOT NULL DEFAULT ''
+);
+
+CREATE INDEX subsystem_events_name ON subsystem_events (subsystem, id);
+
+CREATE TABLE tokens (
+    id           TEXT PRIMARY KEY,
+    name         TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    scopes       TEXT NOT NULL, -- JSON
+    digest       BLOB NOT NULL CHECK (length(digest) = 32),
+    created_at   TEXT NOT NULL,
+    created_by   TEXT NOT NULL DEFAULT '',
+    expires_at   TEXT,
+    last_used_at TEXT,
+    revoked_at   TEXT
+);
+
+CREATE TABLE writer_proof (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at TEXT NOT NULL
+);
