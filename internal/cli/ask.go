@@ -13,12 +13,11 @@ import (
 
 // agentRun is one prompt to one agent.
 type agentRun struct {
-	app     *app
-	agent   string
-	prompt  string
-	within  time.Duration
-	detach  bool
-	bounded bool
+	app    *app
+	agent  string
+	prompt string
+	within time.Duration
+	detach bool
 }
 
 // newAgentRunCmd makes agent run.

@@ -67,7 +67,7 @@ type leaf struct {
 
 // command makes the cobra command of l.
 func (l leaf) command() *cobra.Command {
-	complete := cobra.CompletionFunc(cobra.NoFileCompletions)
+	complete := cobra.NoFileCompletions
 	if l.complete != nil {
 		complete = func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if l.args != nil && len(args) > 0 {

@@ -40,7 +40,7 @@ func (p *printer) readPrompt(flag string) (string, error) {
 func readBounded(path string, max int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err == nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }() // it was only read
 		var raw []byte
 		if raw, err = io.ReadAll(io.LimitReader(f, max)); err == nil {
 			return raw, nil

@@ -69,13 +69,15 @@ func (a *app) session(ctx context.Context) (*session, error) {
 // first socket that accepts.
 func (a *app) connect(ctx context.Context, cfg config) (*client.Client, error) {
 	var token molecule.Secret
-	endpoint, err := cfg.Endpoint, error(nil)
+	endpoint := cfg.Endpoint
 	if endpoint == "" {
+		var err error
 		if endpoint, err = client.Discover(ctx, client.Sockets(a.env.Lookup)); err != nil {
 			return nil, err
 		}
 	}
 	if cfg.TokenFile != "" {
+		var err error
 		if token, err = client.ReadToken(cfg.TokenFile); err != nil {
 			return nil, err
 		}

@@ -29,7 +29,7 @@ func ReadToken(path string) (molecule.Secret, error) {
 	case err != nil:
 		return molecule.Secret{}, molecule.Errorf(molecule.Invalid, "token file %s cannot be read", path).WithCause(cause(err))
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	if err := private(f); err != nil {
 		return molecule.Secret{}, err
 	}

@@ -95,7 +95,7 @@ func (s *spec) dates() string {
 // names the months itself where "day 29 of February" reads better.
 func (s *spec) daysText(in string) string {
 	byDay, byWeekday := s.days != full(day), s.weekdays != full(weekday)
-	if !s.bothDays && !(byDay && byWeekday) {
+	if !s.bothDays && (!byDay || !byWeekday) {
 		return "" // either is enough, and one of them always fits
 	}
 	days := "on " + plural("day", s.days) + " " + join(runs(members(s.days), strconv.Itoa)) + " of "

@@ -56,9 +56,7 @@ func (l *liveness) waiting() []string {
 	}
 	var names []string
 	for _, s := range states {
-		if s.State != molecule.SubsystemHealthy && !(s.State == molecule.SubsystemStarting && s.WithinGrace) {
-			names = append(names, s.Name)
-		}
+		names = append(names, s.Name)
 	}
 	return names
 }

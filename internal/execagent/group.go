@@ -41,7 +41,7 @@ func groupOf(pid int) (group, error) {
 
 // Fields of /proc/PID/stat, counted from the one behind the name.
 const (
-	statState = 3 - 3
+	statState = 0 // field 3
 	statGroup = 5 - 3
 	statStart = 22 - 3
 )

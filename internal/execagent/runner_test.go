@@ -229,7 +229,7 @@ func TestDeliver_endsTheWholeGroup(t *testing.T) {
 			d.Agent.Exec.Argv = append(d.Agent.Exec.Argv, alive.path)
 			canceled, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			ctx, stop := context.Context(canceled), cancel
+			ctx, stop := canceled, cancel
 			if !tt.cancel {
 				passed := make(chan struct{})
 				ctx, stop = expiring{Context: t.Context(), passed: passed}, func() { close(passed) }

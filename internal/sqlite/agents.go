@@ -158,10 +158,11 @@ func (db *DB) RemoveAgent(ctx context.Context, ref string) error {
 	})
 }
 
-const sqlAgentFacts = `SELECT name, kind, state, silent_streak FROM agents WHERE id = ?`
-
-const sqlSettleAgent = `
-	UPDATE agents SET state = ?, silent_streak = ?, last_outcome = ?, last_run_at = ? WHERE id = ?`
+const (
+	sqlAgentFacts = `SELECT name, kind, state, silent_streak FROM agents WHERE id = ?`
+	sqlAgentRan   = `UPDATE agents SET silent_streak = ?, last_outcome = ?, last_run_at = ? WHERE id = ?`
+	sqlAgentState = `UPDATE agents SET state = ? WHERE id = ?`
+)
 
 // settleAgent takes the outcome of a run as evidence about its agent.
 func settleAgent(ctx context.Context, tx *Tx, r molecule.Run) error {
@@ -175,8 +176,11 @@ func settleAgent(ctx context.Context, tx *Tx, r molecule.Run) error {
 	a := found[0]
 	before := a.State
 	a.Observe(r.Outcome)
-	_, err = tx.exec(ctx, sqlSettleAgent, string(a.State), a.SilentStreak, string(r.Outcome), stamp(r.EndedAt), r.AgentID)
+	_, err = tx.exec(ctx, sqlAgentRan, a.SilentStreak, string(r.Outcome), stamp(r.EndedAt), r.AgentID)
 	if err != nil || a.State == before {
+		return err
+	}
+	if _, err := tx.exec(ctx, sqlAgentState, string(a.State), r.AgentID); err != nil {
 		return err
 	}
 	kind := molecule.EventAgentOnline

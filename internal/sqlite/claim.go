@@ -23,7 +23,11 @@ const (
 			SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND next_slot_at >= ?
 			UNION ALL SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND next_slot_at IS NULL)
 		LIMIT ?`
-	sqlOpenRuns     = `SELECT COUNT(*) FROM runs WHERE schedule_id = ? AND state <> 'finished'`
+	sqlOpenRuns = `SELECT COUNT(*) FROM runs WHERE schedule_id = ? AND state <> 'finished'`
+	// Columns that are not named keep their index entries: most slots move on
+	// and change nothing else.
+	sqlMoveOn = `
+		UPDATE schedules SET next_slot_at = ?, last_slot_at = COALESCE(?, last_slot_at) WHERE id = ?`
 	sqlMoveSchedule = `
 		UPDATE schedules SET state = ?, reason = ?, next_slot_at = ?, last_slot_at = COALESCE(?, last_slot_at)
 		WHERE id = ?`
@@ -165,9 +169,13 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 	if err != nil {
 		return nil, err
 	}
-	_, err = tx.exec(ctx, sqlMoveSchedule, string(c.State), c.Reason, stamp(c.NextSlot), stamp(last), s.ID)
-	if err != nil || c.State == molecule.ScheduleActive {
+	if c.State == molecule.ScheduleActive {
+		_, err = tx.exec(ctx, sqlMoveOn, stamp(c.NextSlot), stamp(last), s.ID)
 		return open, err
+	}
+	_, err = tx.exec(ctx, sqlMoveSchedule, string(c.State), c.Reason, stamp(c.NextSlot), stamp(last), s.ID)
+	if err != nil {
+		return nil, err
 	}
 	s.State, s.Reason, s.NextSlot = c.State, c.Reason, c.NextSlot
 	kind := molecule.EventScheduleFinished

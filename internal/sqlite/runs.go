@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -148,8 +149,8 @@ func (db *DB) StartRun(ctx context.Context, id string, started, deadline time.Ti
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return orEnded(err, id)
+		if err := changedOpen(ctx, tx, id, res); err != nil {
+			return err
 		}
 		if _, err := tx.exec(ctx, sqlInsertAttempt, id, attempt, stamp(started)); err != nil {
 			return err
@@ -165,11 +166,19 @@ func (db *DB) StartRun(ctx context.Context, id string, started, deadline time.Ti
 	})
 }
 
-// orEnded returns err, or that the run is over.
-func orEnded(err error, id string) error {
-	if err != nil {
+// changedOpen returns nil when res changed the open run id; else NotFound, or
+// Conflict when it is over.
+func changedOpen(ctx context.Context, tx *Tx, id string, res sql.Result) error {
+	if n, err := res.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
+	if _, err := runByID(ctx, tx, id); err != nil {
+		return err
+	}
+	return errEnded(id)
+}
+
+func errEnded(id string) error {
 	return molecule.Errorf(molecule.Conflict, "run %s has ended already", id)
 }
 
@@ -200,10 +209,7 @@ func (db *DB) SetRunHandle(ctx context.Context, id, handle string) error {
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return orEnded(err, id)
-		}
-		return nil
+		return changedOpen(ctx, tx, id, res)
 	})
 }
 
@@ -214,8 +220,8 @@ func (db *DB) SetRunWaiting(ctx context.Context, id, reason string) error {
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return orEnded(err, id)
+		if err := changedOpen(ctx, tx, id, res); err != nil {
+			return err
 		}
 		r, err := runByID(ctx, tx, id)
 		if err != nil {
@@ -235,7 +241,7 @@ func (db *DB) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, e
 			return err
 		}
 		if r.State == molecule.RunFinished {
-			return orEnded(nil, f.RunID)
+			return errEnded(f.RunID)
 		}
 		r.State, r.Outcome, r.Reason, r.Reply, r.Usage, r.EndedAt = molecule.RunFinished, f.Outcome, f.Reason, f.Reply, f.Usage,
 			f.EndedAt.UTC().Truncate(time.Millisecond)

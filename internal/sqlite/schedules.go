@@ -255,9 +255,10 @@ func (db *DB) RemoveSchedule(ctx context.Context, ref string) error {
 	})
 }
 
-const sqlScheduleFacts = `SELECT failure_streak, empty_streak FROM schedules WHERE id = ?`
-
-const sqlSettleSchedule = `UPDATE schedules SET failure_streak = ?, empty_streak = ?, last_outcome = ? WHERE id = ?`
+const (
+	sqlScheduleFacts  = `SELECT failure_streak, empty_streak, last_outcome FROM schedules WHERE id = ?`
+	sqlSettleSchedule = `UPDATE schedules SET failure_streak = ?, empty_streak = ?, last_outcome = ? WHERE id = ?`
+)
 
 // settleSchedule takes the outcome of a run into the streaks of its schedule.
 func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run) error {
@@ -266,13 +267,16 @@ func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run) error {
 	}
 	rows, err := tx.query(ctx, sqlScheduleFacts, r.ScheduleID)
 	found, err := all(rows, err, func(s rowScanner, v *molecule.Schedule) error {
-		return s.Scan(&v.FailureStreak, &v.EmptyStreak)
+		return s.Scan(&v.FailureStreak, &v.EmptyStreak, &v.LastOutcome)
 	})
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	s := found[0]
+	s, before := found[0], found[0]
 	s.Observe(r.Outcome)
+	if s.FailureStreak == before.FailureStreak && s.EmptyStreak == before.EmptyStreak && s.LastOutcome == before.LastOutcome {
+		return nil // most runs are as good as the one before
+	}
 	_, err = tx.exec(ctx, sqlSettleSchedule, s.FailureStreak, s.EmptyStreak, string(s.LastOutcome), r.ScheduleID)
 	return err
 }
