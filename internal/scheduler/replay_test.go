@@ -172,6 +172,7 @@ func TestReplay_deadOnABadRow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // whoever writes now is done
 		// The row that once killed the loop: an expression nobody can parse.
 		if _, err := other.Exec(`UPDATE schedules SET cron = 'every full moon' WHERE name = 'bad'`); err != nil {
 			t.Fatal(err)
@@ -218,6 +219,7 @@ func TestReplay_maskedByAPulse(t *testing.T) {
 			t.Errorf("after a minute it is %s, want healthy", got)
 		}
 		close(hung)
+		synctest.Wait() // the first generation is gone
 		p.stopAndCheck("masked", molecule.SubsystemStuck)
 	})
 }
@@ -324,6 +326,7 @@ func TestReplay_wedgedByAHeldTransaction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // whoever writes now is done
 		tx, err := other.BeginTx(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
