@@ -160,7 +160,7 @@ func (a *answer) read03(result json.RawMessage) {
 
 func (a *answer) readTask03(v result03) {
 	state := molecule.TaskState(v.Status.State)
-	if !known03(state) || v.ID == "" {
+	if !state.Known() || v.ID == "" {
 		a.Failure, a.Detail = molecule.FailShape, "unknown task state "+molecule.Excerpt(v.Status.State, 60)
 		return
 	}
@@ -173,10 +173,6 @@ func (a *answer) readTask03(v result03) {
 		a.Parts = append(a.Parts, said...)
 		a.StatusText = textOf(said)
 	}
-}
-
-func known03(s molecule.TaskState) bool {
-	return s.Terminal() || s.Interrupted() || s == molecule.TaskSubmitted || s == molecule.TaskWorking
 }
 
 // parts03 takes over the parts of 0.3.

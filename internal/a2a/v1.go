@@ -71,7 +71,7 @@ func (a *answer) read(v any) {
 }
 
 func (a *answer) readTask(t *sdk.Task) {
-	state, known := states1[t.Status.State]
+	state, known := state1(t.Status.State)
 	if !known || t.ID == "" {
 		a.Failure, a.Detail = molecule.FailShape, "unknown task state "+molecule.Excerpt(string(t.Status.State), 60)
 		return
@@ -89,16 +89,11 @@ func (a *answer) readTask(t *sdk.Task) {
 	}
 }
 
-// states1 are the task states of 1.0 by our names.
-var states1 = map[sdk.TaskState]molecule.TaskState{ // never written
-	sdk.TaskStateSubmitted:     molecule.TaskSubmitted,
-	sdk.TaskStateWorking:       molecule.TaskWorking,
-	sdk.TaskStateInputRequired: molecule.TaskInputRequired,
-	sdk.TaskStateAuthRequired:  molecule.TaskAuthRequired,
-	sdk.TaskStateCompleted:     molecule.TaskCompleted,
-	sdk.TaskStateFailed:        molecule.TaskFailed,
-	sdk.TaskStateRejected:      molecule.TaskRejected,
-	sdk.TaskStateCanceled:      molecule.TaskCanceled,
+// state1 returns a task state of 1.0 by our name for it.
+func state1(s sdk.TaskState) (state molecule.TaskState, known bool) {
+	word, prefixed := strings.CutPrefix(string(s), "TASK_STATE_")
+	state = molecule.TaskState(strings.ReplaceAll(strings.ToLower(word), "_", "-"))
+	return state, prefixed && state.Known()
 }
 
 // parts1 takes over the parts of 1.0.

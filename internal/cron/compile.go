@@ -1,7 +1,6 @@
 package cron
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,15 +15,24 @@ const maxBytes = 256
 const syntaxHint = "five fields: minute 0-59, hour 0-23, day 1-31, month 1-12 or JAN-DEC, weekday 0-7 or SUN-SAT; " +
 	"each *, a list 1,15, a range 9-17 or a step */10"
 
-// tags are the names that stand for an expression.
-var tags = map[string]string{
-	"@hourly":   "0 * * * *",
-	"@daily":    "0 0 * * *",
-	"@midnight": "0 0 * * *",
-	"@weekly":   "0 0 * * 0",
-	"@monthly":  "0 0 1 * *",
-	"@yearly":   "0 0 1 1 *",
-	"@annually": "0 0 1 1 *",
+// tagNames are the names that stand for an expression.
+const tagNames = "@annually @daily @hourly @midnight @monthly @weekly @yearly"
+
+// tag returns the expression a name stands for.
+func tag(name string) (expr string, ok bool) {
+	switch name {
+	case "@hourly":
+		return "0 * * * *", true
+	case "@daily", "@midnight":
+		return "0 0 * * *", true
+	case "@weekly":
+		return "0 0 * * 0", true
+	case "@monthly":
+		return "0 0 1 * *", true
+	case "@yearly", "@annually":
+		return "0 0 1 1 *", true
+	}
+	return "", false
 }
 
 // compile reads expr into a spec and its canonical form.
@@ -100,19 +108,15 @@ func countFields(words []string) error {
 	}
 }
 
-// writeOut returns the expression a tag stands for.
-func writeOut(tag string) (string, error) {
-	name := strings.ToLower(strings.Fields(tag)[0])
-	if written, ok := tags[name]; ok && len(strings.Fields(tag)) == 1 {
+// writeOut returns what expr, which begins with @, stands for.
+func writeOut(expr string) (string, error) {
+	words := strings.Fields(expr)
+	name := strings.ToLower(words[0])
+	if written, ok := tag(name); ok && len(words) == 1 {
 		return written, nil
 	}
-	err := invalid("%q is not a known tag", printable(tag))
-	names := make([]string, 0, len(tags))
-	for t := range tags {
-		names = append(names, t)
-	}
-	slices.Sort(names)
-	switch near := nearest(name, names, 2); {
+	err := invalid("%q is not a known tag", printable(expr))
+	switch near := nearest(name, strings.Fields(tagNames), 2); {
 	case name == "@every":
 		return "", invalid("@every is not supported").
 			WithHint("write an interval as a step: '*/10 * * * *' is every ten minutes, '0 */2 * * *' every two hours")
@@ -121,7 +125,7 @@ func writeOut(tag string) (string, error) {
 	case near != "":
 		return "", err.WithHint("did you mean %s?", near)
 	default:
-		return "", err.WithHint("the tags are %s", strings.Join(names, " "))
+		return "", err.WithHint("the tags are %s", tagNames)
 	}
 }
 

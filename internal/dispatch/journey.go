@@ -11,10 +11,16 @@ import (
 )
 
 // retries is how many further attempts an outcome is worth.
-var retries = map[molecule.Outcome]int{ // never written
-	molecule.OutcomeUnreachable: 3,
-	molecule.OutcomeHTTPError:   5, // 429 and 503 only
-	molecule.OutcomeRPCError:    1,
+func retries(o molecule.Outcome) int {
+	switch o {
+	case molecule.OutcomeUnreachable:
+		return 3
+	case molecule.OutcomeHTTPError:
+		return 5 // 429 and 503 only
+	case molecule.OutcomeRPCError:
+		return 1
+	}
+	return 0
 }
 
 // Pauses of storing again what the store could not take.
@@ -126,7 +132,7 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 			pause = Backoff(attempt-first+1, rand.Float64())
 		}
 		now := time.Now().UTC()
-		if !v.Retry || attempt-first >= retries[v.Outcome] || now.Add(pause).After(deadline) {
+		if !v.Retry || attempt-first >= retries(v.Outcome) || now.Add(pause).After(deadline) {
 			j.finish(v)
 			return nil
 		}

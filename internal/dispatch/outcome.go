@@ -3,6 +3,7 @@ package dispatch
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,31 +67,40 @@ func judge(r molecule.Reply, rules Rules) Verdict {
 	return judgeContent(r, rules)
 }
 
-// failures is the row of the table for each failure that needs no second look.
-var failures = map[molecule.Failure]Verdict{ // never written
-	molecule.FailUnsafe:      {Outcome: molecule.OutcomeBlocked, Reason: "its address is refused"},
-	molecule.FailUnreachable: {Outcome: molecule.OutcomeUnreachable, Reason: "no connection", Retry: true},
-	molecule.FailBroken:      {Outcome: molecule.OutcomeUnknown, Reason: "the connection broke after the prompt was sent"},
-	molecule.FailLost:        {Outcome: molecule.OutcomeUnknown, Reason: "the daemon stopped while it ran"},
-	molecule.FailShutdown:    {Outcome: molecule.OutcomeCanceled, Reason: "shutdown"},
-	molecule.FailTooLarge:    {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is too large"},
-	molecule.FailNotUTF8:     {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is not UTF-8"},
-	molecule.FailNotJSON:     {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is not JSON"},
-	molecule.FailShape:       {Outcome: molecule.OutcomeProtocolError, Reason: "the reply is not an answer"},
+// failure is the row of the table for a failure that needs no second look.
+func failure(f molecule.Failure) (o molecule.Outcome, reason string) {
+	switch f {
+	case molecule.FailUnsafe:
+		return molecule.OutcomeBlocked, "its address is refused"
+	case molecule.FailUnreachable:
+		return molecule.OutcomeUnreachable, "it could not be reached"
+	case molecule.FailBroken:
+		return molecule.OutcomeUnknown, "the connection broke after the prompt was sent"
+	case molecule.FailLost:
+		return molecule.OutcomeUnknown, "the daemon stopped while it ran"
+	case molecule.FailShutdown:
+		return molecule.OutcomeCanceled, "shutdown"
+	case molecule.FailTooLarge:
+		return molecule.OutcomeProtocolError, "the reply is too large"
+	case molecule.FailNotUTF8:
+		return molecule.OutcomeProtocolError, "the reply is not UTF-8"
+	case molecule.FailNotJSON:
+		return molecule.OutcomeProtocolError, "the reply is not JSON"
+	case molecule.FailShape:
+		return molecule.OutcomeProtocolError, "the reply is not an answer"
+	}
+	return molecule.OutcomeUnknown, string(f)
 }
 
 func judgeFailure(r molecule.Reply) Verdict {
 	if r.Failure == molecule.FailDeadline {
 		return judgeDeadline(r)
 	}
-	v, ok := failures[r.Failure]
-	if !ok {
-		v = Verdict{Outcome: molecule.OutcomeUnknown, Reason: string(r.Failure)}
-	}
+	o, reason := failure(r.Failure)
 	if r.Detail != "" {
-		v.Reason += ": " + r.Detail
+		reason += ": " + r.Detail
 	}
-	return v
+	return Verdict{Outcome: o, Reason: reason, Retry: o == molecule.OutcomeUnreachable}
 }
 
 // judgeDeadline tells an agent that works too long from one that is not there.
@@ -194,9 +204,6 @@ func judgeContent(r molecule.Reply, rules Rules) Verdict {
 	return Verdict{Outcome: molecule.OutcomeOK, Reply: said}
 }
 
-// severities are those of an audit summary, from harmless to bad.
-var severities = []string{"info", "low", "medium", "high", "critical"} // never written
-
 // judgeData looks for an outcome or a severity in data parts.
 func judgeData(parts []molecule.Part, rules Rules) (Verdict, bool) {
 	for _, p := range parts {
@@ -215,14 +222,10 @@ func judgeData(parts []molecule.Part, rules Rules) (Verdict, bool) {
 	return Verdict{}, false
 }
 
-// rank orders severities; an unknown one ranks below all.
+// rank orders the severities of an audit summary from harmless to bad; an
+// unknown one ranks below all.
 func rank(severity string) int {
-	for i, s := range severities {
-		if strings.EqualFold(s, severity) {
-			return i
-		}
-	}
-	return -1
+	return slices.Index([]string{"info", "low", "medium", "high", "critical"}, strings.ToLower(severity))
 }
 
 // blank reports whether no part holds anything.

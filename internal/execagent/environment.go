@@ -9,15 +9,23 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// passed are the variables every command may see, beside LC_*.
-var passed = []string{ // never written
-	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR",
+// passed reports whether every command may see the variable.
+func passed(name string) bool {
+	switch name {
+	case "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR":
+		return true
+	}
+	return strings.HasPrefix(name, "LC_")
 }
 
-// withheld are the variables no command may see: with them it would speak to
-// the service manager in the daemon's name.
-var withheld = []string{ // never written
-	"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
+// withheld reports whether no command may see the variable: with it one would
+// speak to the service manager in the daemon's name.
+func withheld(name string) bool {
+	switch name {
+	case "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES":
+		return true
+	}
+	return false
 }
 
 // environment returns what a command sees of the daemon's own variables, a
@@ -26,8 +34,7 @@ func environment(own []string, d molecule.Delivery, deadline time.Time) []string
 	var env []string
 	for _, kv := range own {
 		name, _, _ := strings.Cut(kv, "=")
-		wanted := strings.HasPrefix(name, "LC_") || slices.Contains(passed, name) || slices.Contains(d.Agent.Exec.PassEnv, name)
-		if wanted && !slices.Contains(withheld, name) {
+		if !withheld(name) && (passed(name) || slices.Contains(d.Agent.Exec.PassEnv, name)) {
 			env = append(env, kv)
 		}
 	}

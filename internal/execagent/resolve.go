@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -55,7 +54,7 @@ func checkEnv(names []string) error {
 			return molecule.Errorf(molecule.Invalid, "%q is not the name of a variable", molecule.Excerpt(name, 60)).
 				WithHint("give names only: the values are the daemon's own")
 		}
-		if slices.Contains(withheld, name) {
+		if withheld(name) {
 			return molecule.Errorf(molecule.Invalid, "%s belongs to the daemon, no command may have it", name)
 		}
 	}

@@ -49,6 +49,11 @@ const (
 	TaskCanceled      TaskState = "canceled"
 )
 
+// Known reports whether s is one of the states above.
+func (s TaskState) Known() bool {
+	return s.Terminal() || s.Interrupted() || s == TaskSubmitted || s == TaskWorking
+}
+
 // Terminal reports whether a task in state s will not change any more.
 func (s TaskState) Terminal() bool {
 	switch s {
