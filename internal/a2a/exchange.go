@@ -79,7 +79,7 @@ func (x *exchange) reply() molecule.Reply {
 		return r
 	}
 	if x.status >= http.StatusMultipleChoices {
-		r.RetryAfter = retryAfter(x.header.Get("Retry-After"), time.Now())
+		r.RetryAfter = retryAfter(x.header.Get("Retry-After"), molecule.Now())
 		r.RPCError = x.rpcError()
 		return r
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
@@ -92,7 +91,7 @@ func (a *Authenticator) bearer(o origin, r *http.Request) (molecule.Principal, e
 	if o.loopback && !a.allowedHost(r.Host) {
 		return molecule.Principal{}, foreignHost(r.Host).WithHint("send the address you connect to: 127.0.0.1, [::1] or localhost")
 	}
-	now := time.Now()
+	now := molecule.Now()
 	t, ok := a.tokens.Check(presented(r), now)
 	if !ok {
 		// One answer for every way a token can be wrong, or missing.
@@ -106,7 +105,7 @@ func (a *Authenticator) bearer(o origin, r *http.Request) (molecule.Principal, e
 // HasLiveToken reports whether a request carries a token that may be used. It
 // is what a tenant guard takes as proof; a token is not used by it.
 func (a *Authenticator) HasLiveToken(r *http.Request) bool {
-	_, ok := a.tokens.Check(presented(r), time.Now())
+	_, ok := a.tokens.Check(presented(r), molecule.Now())
 	return ok
 }
 

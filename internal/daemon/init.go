@@ -68,7 +68,7 @@ func withWriter(ctx context.Context, store *sqlite.DB, do func(context.Context) 
 // firstToken makes the administrator's token when the store has no live one,
 // and writes it to a file only its owner can read.
 func firstToken(ctx context.Context, store *sqlite.DB, dir string, log *slog.Logger) error {
-	now := time.Now().UTC()
+	now := molecule.Now()
 	tokens, err := store.Tokens(ctx)
 	if err != nil {
 		return fmt.Errorf("read tokens: %w", err)

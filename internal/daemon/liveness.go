@@ -78,7 +78,7 @@ func describe(cfg Config, dir, version string, listen []string, schema int64) *a
 		guard = "off: no organisation is configured"
 	}
 	return &about{molecule.Status{
-		Version: version, PID: os.Getpid(), StartedAt: time.Now().UTC().Truncate(time.Millisecond), OrgID: cfg.Org(),
+		Version: version, PID: os.Getpid(), StartedAt: molecule.Now(), OrgID: cfg.Org(),
 		TenantGuard: guard, DataDir: dir, Listen: listen, SchemaVersion: schema,
 	}}
 }

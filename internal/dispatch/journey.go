@@ -68,7 +68,7 @@ func (j *journey) resume() (ended bool, err error) {
 		if j.Stale == nil {
 			return false, nil
 		}
-		why := j.Stale(j.storing, j.run, time.Now().UTC())
+		why := j.Stale(j.storing, j.run, molecule.Now())
 		if why == "" {
 			return false, nil
 		}
@@ -103,7 +103,7 @@ func (j *journey) agent() (a molecule.Agent, found bool, err error) {
 
 // attempts delivers until the verdict is final or the deadline is near.
 func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
-	started := time.Now().UTC().Truncate(time.Millisecond)
+	started := molecule.Now()
 	deadline := j.run.Deadline
 	if deadline.IsZero() {
 		deadline = started.Add(time.Duration(j.run.Timeout))
@@ -131,7 +131,7 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 		if pause <= 0 {
 			pause = Backoff(attempt-first+1, rand.Float64())
 		}
-		now := time.Now().UTC()
+		now := molecule.Now()
 		if !v.Retry || attempt-first >= retries(v.Outcome) || now.Add(pause).After(deadline) {
 			j.finish(v)
 			return nil
@@ -143,7 +143,7 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 			j.finish(v) // stopping: there will be no further attempt
 			return nil
 		}
-		started = time.Now().UTC().Truncate(time.Millisecond)
+		started = molecule.Now()
 	}
 }
 
@@ -200,7 +200,7 @@ func (j *journey) finish(v Verdict) {
 		var err error
 		done, err = j.Store.FinishRun(ctx, molecule.Finish{
 			RunID: j.run.ID, Outcome: v.Outcome, Reason: v.Reason, Reply: v.Reply, Usage: v.Usage,
-			EndedAt: time.Now().UTC(),
+			EndedAt: molecule.Now(),
 		})
 		return err
 	})

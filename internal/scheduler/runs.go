@@ -50,7 +50,7 @@ func (s *Service) start(ctx context.Context, r molecule.Run) (molecule.Run, erro
 	r.ID = id.String()
 	r.MessageID = uuid.NewSHA1(s.space, []byte(r.ID)).String()
 	r.Trigger, r.State = molecule.TriggerManual, molecule.RunClaimed
-	r.Slot = time.Now().UTC().Truncate(time.Millisecond)
+	r.Slot = molecule.Now()
 	if err := s.store.CreateRun(ctx, &r); err != nil {
 		return molecule.Run{}, fmt.Errorf("create run: %w", err)
 	}

@@ -71,7 +71,7 @@ func (s *Scheduler) Run(ctx context.Context, beat *supervised.Beat) error {
 		rest := shortRest
 		err := beat.Tick(ctx, func(ctx context.Context) error {
 			var err error
-			rest, err = s.claimDue(ctx, time.Now().UTC())
+			rest, err = s.claimDue(ctx, molecule.Now())
 			return err
 		})
 		if err != nil && ctx.Err() == nil {

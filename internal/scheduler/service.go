@@ -69,7 +69,7 @@ func (s *Service) CreateSchedule(ctx context.Context, in *molecule.Schedule) err
 	if err := fresh.Validate(); err != nil {
 		return err
 	}
-	if err := s.compile(&fresh, time.Now().UTC()); err != nil {
+	if err := s.compile(&fresh, molecule.Now()); err != nil {
 		return err
 	}
 	if err := s.store.CreateSchedule(ctx, &fresh); err != nil {
@@ -110,7 +110,7 @@ func (s *Service) Schedules(ctx context.Context, f molecule.ScheduleFilter) (mol
 func (s *Service) UpdateSchedule(
 	ctx context.Context, ref string, up molecule.ScheduleUpdate,
 ) (molecule.Schedule, error) {
-	now := time.Now().UTC()
+	now := molecule.Now()
 	return s.change(ctx, ref, molecule.EventScheduleUpdated, func(sched *molecule.Schedule) error {
 		before := *sched
 		apply(sched, up)
@@ -159,7 +159,7 @@ func (s *Service) PauseSchedule(ctx context.Context, ref string) (molecule.Sched
 // ResumeSchedule makes a schedule active from now on. It also releases one in
 // error, when its expression can be fired again.
 func (s *Service) ResumeSchedule(ctx context.Context, ref string) (molecule.Schedule, error) {
-	now := time.Now().UTC()
+	now := molecule.Now()
 	return s.change(ctx, ref, molecule.EventScheduleResumed, func(sched *molecule.Schedule) error {
 		if sched.State == molecule.ScheduleActive {
 			return nil // its slots stay as they are

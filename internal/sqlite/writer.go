@@ -158,7 +158,7 @@ func (db *DB) commit(ctx context.Context, batch []*job) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", translate(err))
 	}
-	tx := &Tx{Now: time.Now().UTC().Truncate(time.Millisecond), tx: raw, stmts: db.writes}
+	tx := &Tx{Now: molecule.Now(), tx: raw, stmts: db.writes}
 	results := make([]error, len(batch))
 	for i, j := range batch {
 		if results[i] = j.ctx.Err(); results[i] != nil {
