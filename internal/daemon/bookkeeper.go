@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	bookInterval = 5 * time.Second        // between turns when nothing happens
-	shortestRest = 100 * time.Millisecond // between turns when much does
-	restRatio    = 50                     // a turn may take one part in so many of the time
+	bookInterval = 5 * time.Second       // between turns when nothing happens
+	shortestRest = 20 * time.Millisecond // between turns when much does
+	restRatio    = 20                    // a turn may take one part in so many of the time
 )
 
 // books is what the bookkeeper reads and writes in the store.
@@ -83,7 +83,7 @@ func (b *bookkeeper) count(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("count: %w", err)
 	}
-	b.latest.Store(&counts{agents: agents, schedules: schedules, asOf: now})
+	b.latest.Store(&counts{agents: agents, schedules: schedules, asOf: now.Truncate(time.Millisecond)})
 	return nil
 }
 
