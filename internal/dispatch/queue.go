@@ -12,6 +12,7 @@ type queues struct {
 	mu     sync.Mutex
 	held   map[string]struct{} // ids of all of them
 	agents map[string]*agentQueue
+	ready  []*agentQueue // those with a run that waits and a place for it, in turn
 	active int
 }
 
@@ -21,6 +22,7 @@ type agentQueue struct {
 	waiting []molecule.Run
 	active  int
 	limit   int
+	listed  bool // in ready
 }
 
 func newQueues() *queues {
@@ -43,6 +45,7 @@ func (q *queues) add(runs []molecule.Run) bool {
 			q.agents[r.AgentID] = a
 		}
 		a.waiting = append(a.waiting, r)
+		q.list(a)
 		added = true
 	}
 	return added
@@ -54,7 +57,8 @@ func (q *queues) take() []molecule.Run {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var taken []molecule.Run
-	for _, a := range q.agents {
+	for _, a := range q.ready {
+		a.listed = false
 		for a.active < a.limit && len(a.waiting) > 0 {
 			taken = append(taken, a.waiting[0])
 			a.waiting = a.waiting[1:]
@@ -62,7 +66,17 @@ func (q *queues) take() []molecule.Run {
 			q.active++
 		}
 	}
+	clear(q.ready)
+	q.ready = q.ready[:0]
 	return taken
+}
+
+// list puts an agent whose next run has a place behind those that are ready.
+func (q *queues) list(a *agentQueue) {
+	if !a.listed && a.active < a.limit && len(a.waiting) > 0 {
+		a.listed = true
+		q.ready = append(q.ready, a)
+	}
 }
 
 // setLimit notes how many runs an agent may have at once.
@@ -71,6 +85,7 @@ func (q *queues) setLimit(agentID string, limit int) {
 	defer q.mu.Unlock()
 	if a := q.agents[agentID]; a != nil {
 		a.limit = max(limit, 1)
+		q.list(a)
 	}
 }
 
@@ -85,6 +100,7 @@ func (q *queues) release(r molecule.Run) {
 	if a.active == 0 && len(a.waiting) == 0 {
 		delete(q.agents, r.AgentID)
 	}
+	q.list(a)
 }
 
 // load returns how many runs wait and how many are on their way.

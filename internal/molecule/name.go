@@ -26,9 +26,28 @@ func named(s string, max int) bool {
 	return true
 }
 
-// ValidateName refuses a name that an operator could not type, quote or grep.
-// what is the noun for the message, such as "agent".
+// IsID reports whether s is a whole id in the form of a UUID, in lower case.
+func IsID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i, c := range []byte(s) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		digit := c >= '0' && c <= '9' || c >= 'a' && c <= 'f'
+		if dash != (c == '-') || !dash && !digit {
+			return false
+		}
+	}
+	return true
+}
+
+// ValidateName refuses a name that an operator could not type, quote or grep,
+// and one that looks like an id, which would hide what has that id. what is the
+// noun for the message, such as "agent".
 func ValidateName(what, name string) error {
+	if IsID(name) {
+		return Errorf(Invalid, "%s name %q looks like an id", what, name).WithHint("choose another name")
+	}
 	if named(name, 64) {
 		return nil
 	}

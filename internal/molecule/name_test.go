@@ -31,3 +31,23 @@ func TestValidateOrgID_mayBeTwiceAsLong(t *testing.T) {
 		}
 	}
 }
+
+func TestIsID_takesWholeIdsOnly(t *testing.T) {
+	t.Parallel()
+	const id = "01a20a9b-476b-7661-8094-12d031f879a1"
+	tests := map[string]bool{
+		id: true, "": false, id[:35]: false, id + "0": false,
+		"01A20A9B-476B-7661-8094-12D031F879A1": false,
+		"01a20a9b0476b-7661-8094-12d031f879a1": false,
+		"01a20a9b-476b-7661-8094-12d031f879ag": false,
+		"-1a20a9b-476b-7661-8094-12d031f879a1": false,
+	}
+	for s, want := range tests {
+		if got := IsID(s); got != want {
+			t.Errorf("IsID(%q) = %v", s, got)
+		}
+	}
+	if err := ValidateName("agent", id); CodeOf(err) != Invalid {
+		t.Errorf("a name in the form of an id: %v", err)
+	}
+}

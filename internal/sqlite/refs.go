@@ -42,8 +42,11 @@ var idPrefix = regexp.MustCompile(`^[0-9a-f][0-9a-f-]*$`)
 type named struct{ id, name string }
 
 // resolve returns the id of the one row that ref means: the one of that name,
-// or the only one whose id begins with it.
+// or the only one whose id begins with it. A whole id is returned as it is.
 func (t table) resolve(ctx context.Context, q querier, ref string) (string, error) {
+	if molecule.IsID(ref) {
+		return ref, nil
+	}
 	scan := func(r rowScanner, n *named) error { return r.Scan(&n.id, &n.name) }
 	if t.byName != "" {
 		rows, err := q.query(ctx, t.byName, ref)
