@@ -107,7 +107,7 @@ func (c *Client) follow(ctx context.Context, d molecule.Delivery, ep endpoint, a
 			told = true
 			d.Waiting(a.StatusText)
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := molecule.Sleep(ctx, pause); err != nil {
 			return c.stop(ctx, ep, a, err)
 		}
 		next := ep.speak().task(ep.target(ctx), ep.client(c.guard, brief), a.taskID)
@@ -173,16 +173,4 @@ func (c *Client) closing(ctx context.Context, d molecule.Delivery, r molecule.Re
 	defer done()
 	r.CardAnswered = c.probe(ctx, d.Agent)
 	return r
-}
-
-// sleep waits for d, or until ctx ends, which is the error.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

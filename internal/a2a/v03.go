@@ -171,7 +171,7 @@ func (a *answer) readTask03(v result03) {
 	if m := v.Status.Message; m != nil && m.Role != "user" {
 		said := parts03(m.Parts)
 		a.Parts = append(a.Parts, said...)
-		a.StatusText = textOf(said)
+		a.StatusText = molecule.TextOf(said)
 	}
 }
 

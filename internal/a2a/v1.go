@@ -85,7 +85,7 @@ func (a *answer) readTask(t *sdk.Task) {
 	if m := t.Status.Message; m != nil && m.Role != sdk.MessageRoleUser {
 		said := parts1(m.Parts)
 		a.Parts = append(a.Parts, said...)
-		a.StatusText = textOf(said)
+		a.StatusText = molecule.TextOf(said)
 	}
 }
 
@@ -134,17 +134,6 @@ func fileName(name string) string {
 		return "file"
 	}
 	return name
-}
-
-// textOf joins the text of parts, one a line.
-func textOf(parts []molecule.Part) string {
-	var said []string
-	for _, p := range parts {
-		if p.Text != "" {
-			said = append(said, p.Text)
-		}
-	}
-	return strings.Join(said, "\n")
 }
 
 func (s speaker1) send(ctx context.Context, c *http.Client, d molecule.Delivery) answer {

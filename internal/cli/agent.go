@@ -94,74 +94,59 @@ func agentRecord(a molecule.Agent) term.Record {
 func newAgentListCmd(a *app) *cobra.Command {
 	var kind, state string
 	narrow := fields{"kind": &kind, "state": &state}
-	cmd := leaf{
+	cmd := a.asks(leaf{
 		use: "list", aliases: []string{"ls"},
 		short:    "List agents",
 		long:     "Lists agents with what the daemon believes of them, from evidence only.",
 		examples: "  molecli agent list\n  molecli agent list --state offline -o json",
 		args:     exactly(),
-		run: func(ctx context.Context, _ []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			if err := narrow.read(s.config.Filter); err != nil {
-				return err
-			}
-			return listPages(ctx, s, agentView(), func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Agent], error) {
-				return s.client.Agents(ctx, molecule.AgentFilter{
-					Kind: molecule.AgentKind(kind), State: molecule.AgentState(state), Limit: limit, Cursor: cursor,
-				})
+	}, func(ctx context.Context, s *session, _ []string) error {
+		if err := narrow.read(s.config.Filter); err != nil {
+			return err
+		}
+		return listPages(ctx, s, agentView(), func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Agent], error) {
+			return s.client.Agents(ctx, molecule.AgentFilter{
+				Kind: molecule.AgentKind(kind), State: molecule.AgentState(state), Limit: limit, Cursor: cursor,
 			})
-		},
-	}.command()
+		})
+	})
 	narrow.flags(cmd)
 	return cmd
 }
 
 // newAgentShowCmd makes agent show.
 func newAgentShowCmd(a *app) *cobra.Command {
-	return leaf{
+	return a.asks(leaf{
 		use: "show NAME", aliases: []string{"get"},
 		short:    "Show one agent",
 		long:     "Shows everything known about one agent, by name or by a prefix of its id.",
 		examples: "  molecli agent show echo\n  molecli agent show echo -o yaml",
 		args:     exactly("NAME"), complete: a.completeAgents,
-		run: func(ctx context.Context, args []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			agent, err := s.client.Agent(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return agentView().one(s.printer, agent)
-		},
-	}.command()
+	}, func(ctx context.Context, s *session, args []string) error {
+		agent, err := s.client.Agent(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return agentView().one(s.printer, agent)
+	})
 }
 
 // newAgentRemoveCmd makes agent remove.
 func newAgentRemoveCmd(a *app) *cobra.Command {
-	return leaf{
+	return a.asks(leaf{
 		use: "remove NAME", aliases: []string{"rm", "delete"},
 		short:    "Remove an agent",
 		long:     "Removes an agent. It is refused while schedules name it; its runs are kept.",
 		examples: "  molecli agent remove echo\n  molecli agent remove echo --yes",
 		args:     exactly("NAME"), complete: a.completeAgents,
-		run: func(ctx context.Context, args []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			if err := s.confirm("removing agent " + args[0]); err != nil {
-				return err
-			}
-			if err := s.client.RemoveAgent(ctx, args[0]); err != nil {
-				return err
-			}
-			s.done("agent %s removed", args[0])
-			return nil
-		},
-	}.command()
+	}, func(ctx context.Context, s *session, args []string) error {
+		if err := s.confirm("removing agent " + args[0]); err != nil {
+			return err
+		}
+		if err := s.client.RemoveAgent(ctx, args[0]); err != nil {
+			return err
+		}
+		s.done("agent %s removed", args[0])
+		return nil
+	})
 }

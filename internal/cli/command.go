@@ -83,6 +83,18 @@ func (l leaf) command() *cobra.Command {
 	}
 }
 
+// asks makes the command of l that asks the daemon.
+func (a *app) asks(l leaf, do func(ctx context.Context, s *session, args []string) error) *cobra.Command {
+	l.run = func(ctx context.Context, args []string) error {
+		s, err := a.session(ctx)
+		if err != nil {
+			return err
+		}
+		return do(ctx, s, args)
+	}
+	return l.command()
+}
+
 // exactly takes one argument for each of the names.
 func exactly(names ...string) cobra.PositionalArgs {
 	return between(len(names), names...)

@@ -310,22 +310,17 @@ func trouble(s part) string {
 
 // newLivenessDumpCmd makes liveness dump.
 func newLivenessDumpCmd(a *app) *cobra.Command {
-	return leaf{
+	return a.asks(leaf{
 		use:      "dump SUBSYSTEM",
 		short:    "Print the stacks of one subsystem",
 		long:     "Prints the goroutine stacks of one subsystem, to see where a stuck one is.",
 		examples: "  molecli liveness dump scheduler\n  molecli liveness dump store-writer",
 		args:     exactly("SUBSYSTEM"), complete: a.completeSubsystems,
-		run: func(ctx context.Context, args []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			text, err := s.client.SubsystemDump(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return s.text(text)
-		},
-	}.command()
+	}, func(ctx context.Context, s *session, args []string) error {
+		text, err := s.client.SubsystemDump(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return s.text(text)
+	})
 }

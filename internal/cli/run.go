@@ -129,24 +129,19 @@ func shortIDs(runs []molecule.Run) func(string) string {
 func newRunListCmd(a *app) *cobra.Command {
 	var f molecule.RunFilter
 	narrow := fields{"schedule": &f.Schedule, "agent": &f.Agent, "outcome": (*string)(&f.Outcome)}
-	cmd := leaf{
+	cmd := a.asks(leaf{
 		use: "list", aliases: []string{"ls"},
 		short: "List runs, newest first",
 		long: "Lists runs, newest first. A row of outcome missed covers all slots that passed in one\n" +
 			"stretch.",
 		examples: "  molecli run list --limit 20\n  molecli run list --schedule hello -o jsonl",
 		args:     exactly(),
-		run: func(ctx context.Context, _ []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			if err := narrow.read(s.config.Filter); err != nil {
-				return err
-			}
-			return s.listRuns(ctx, f)
-		},
-	}.command()
+	}, func(ctx context.Context, s *session, _ []string) error {
+		if err := narrow.read(s.config.Filter); err != nil {
+			return err
+		}
+		return s.listRuns(ctx, f)
+	})
 	narrow.flags(cmd)
 	cmd.Flags().BoolVar(&f.Open, "open", false, "only runs that have not ended")
 	completeFlag(cmd, "schedule", a.completeSchedules)
@@ -181,56 +176,46 @@ func (s *session) listRuns(ctx context.Context, f molecule.RunFilter) error {
 
 // newRunShowCmd makes run show.
 func newRunShowCmd(a *app) *cobra.Command {
-	return leaf{
+	return a.asks(leaf{
 		use: "show ID", aliases: []string{"get"},
 		short:    "Show one run",
 		long:     "Shows one run with its prompt and every attempt, by a prefix of its id.",
 		examples: "  molecli run show \"$(molecli run list -o name --limit 1)\"\n  molecli run show \"$(molecli run list -o name --limit 1)\" -o json",
 		args:     exactly("ID"), complete: a.completeRuns,
-		run: func(ctx context.Context, args []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			run, err := s.client.Run(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return runView(nil).one(s.printer, run)
-		},
-	}.command()
+	}, func(ctx context.Context, s *session, args []string) error {
+		run, err := s.client.Run(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return runView(nil).one(s.printer, run)
+	})
 }
 
 // newRunWatchCmd makes run watch: one run to its end, or all of them.
 func newRunWatchCmd(a *app) *cobra.Command {
 	var wait time.Duration
-	cmd := leaf{
+	cmd := a.asks(leaf{
 		use:   "watch [ID]",
 		short: "Wait for a run, or follow all",
 		long: "With an id: waits until the run has ended, prints its reply and exits by its outcome.\n" +
 			"Without: prints what happens to runs, until it is interrupted.",
 		examples: "  molecli run watch \"$(molecli schedule run hello --detach -o name)\"\n  molecli run watch -o jsonl",
 		args:     between(0, "ID"), complete: a.completeRuns,
-		run: func(ctx context.Context, args []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			if wait > 0 {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, wait)
-				defer cancel()
-			}
-			if len(args) == 0 {
-				return s.watchEvents(ctx, eventWatch{types: []string{"run."}, after: -1})
-			}
-			run, err := s.client.WaitRun(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			return s.conclude(run)
-		},
-	}.command()
+	}, func(ctx context.Context, s *session, args []string) error {
+		if wait > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, wait)
+			defer cancel()
+		}
+		if len(args) == 0 {
+			return s.watchEvents(ctx, eventWatch{types: []string{"run."}, after: -1})
+		}
+		run, err := s.client.WaitRun(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return s.conclude(run)
+	})
 	cmd.Flags().DurationVar(&wait, "wait", 0, "give up after this long; 0 is never")
 	return cmd
 }

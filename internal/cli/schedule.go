@@ -83,7 +83,7 @@ func scheduleRecord(s molecule.Schedule) term.Record {
 func newScheduleListCmd(a *app) *cobra.Command {
 	var agent, state string
 	narrow := fields{"agent": &agent, "state": &state}
-	cmd := leaf{
+	cmd := a.asks(leaf{
 		use: "list", aliases: []string{"ls"},
 		short: "List schedules",
 		long: "Lists schedules: the next slot, the last one with its outcome, the last 14 outcomes as\n" +
@@ -91,21 +91,16 @@ func newScheduleListCmd(a *app) *cobra.Command {
 			"state.",
 		examples: "  molecli schedule list\n  molecli schedule list --state active --sort next",
 		args:     exactly(),
-		run: func(ctx context.Context, _ []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			if err := narrow.read(s.config.Filter); err != nil {
-				return err
-			}
-			return listPages(ctx, s, scheduleView(), func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Schedule], error) {
-				return s.client.Schedules(ctx, molecule.ScheduleFilter{
-					Agent: agent, State: molecule.ScheduleState(state), Limit: limit, Cursor: cursor,
-				})
+	}, func(ctx context.Context, s *session, _ []string) error {
+		if err := narrow.read(s.config.Filter); err != nil {
+			return err
+		}
+		return listPages(ctx, s, scheduleView(), func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Schedule], error) {
+			return s.client.Schedules(ctx, molecule.ScheduleFilter{
+				Agent: agent, State: molecule.ScheduleState(state), Limit: limit, Cursor: cursor,
 			})
-		},
-	}.command()
+		})
+	})
 	narrow.flags(cmd)
 	return cmd
 }
@@ -187,14 +182,7 @@ func changeSchedule(what string, change func(*client.Client, context.Context, st
 // scheduleVerb makes a command on one schedule.
 func (a *app) scheduleVerb(l leaf, run func(ctx context.Context, s *session, ref string) error) *cobra.Command {
 	l.args, l.complete = exactly("NAME"), a.completeSchedules
-	l.run = func(ctx context.Context, args []string) error {
-		s, err := a.session(ctx)
-		if err != nil {
-			return err
-		}
-		return run(ctx, s, args[0])
-	}
-	return l.command()
+	return a.asks(l, func(ctx context.Context, s *session, args []string) error { return run(ctx, s, args[0]) })
 }
 
 // newScheduleRunCmd makes schedule run.

@@ -15,24 +15,19 @@ import (
 
 // newStatusCmd makes status.
 func newStatusCmd(a *app) *cobra.Command {
-	return leaf{
+	return a.asks(leaf{
 		use:      "status",
 		short:    "Who serves, and whom",
 		long:     "Shows what the daemon says of itself: version, process, organisation, where its data is.",
 		examples: "  molecli status\n  molecli status -o json",
 		args:     exactly(),
-		run: func(ctx context.Context, _ []string) error {
-			s, err := a.session(ctx)
-			if err != nil {
-				return err
-			}
-			status, err := s.client.Status(ctx)
-			if err != nil {
-				return err
-			}
-			return statusView(s.client.Endpoint()).one(s.printer, status)
-		},
-	}.command()
+	}, func(ctx context.Context, s *session, _ []string) error {
+		status, err := s.client.Status(ctx)
+		if err != nil {
+			return err
+		}
+		return statusView(s.client.Endpoint()).one(s.printer, status)
+	})
 }
 
 // statusView shows the daemon behind an endpoint.

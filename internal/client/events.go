@@ -53,7 +53,7 @@ func (c *Client) WatchEvents(ctx context.Context, f molecule.EventFilter) iter.S
 				yield(molecule.Event{}, err)
 				return
 			}
-			if !sleep(ctx, w.pause) {
+			if molecule.Sleep(ctx, w.pause) != nil {
 				return
 			}
 			w.pause = min(2*w.pause, longPause)
@@ -123,16 +123,4 @@ func eventQuery(f molecule.EventFilter) query {
 	}
 	q.text("subject", f.Subject)
 	return q
-}
-
-// sleep waits for d; false when ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

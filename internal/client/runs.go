@@ -61,6 +61,6 @@ func (c *Client) WaitRun(ctx context.Context, ref string) (molecule.Run, error) 
 			return run, nil
 		}
 		// A server that does not hold the question is not asked without a pause.
-		sleep(ctx, firstPause)
+		_ = molecule.Sleep(ctx, firstPause) // the next turn sees that ctx ended
 	}
 }

@@ -139,7 +139,7 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 		if err := j.again(v, attempt, now); err != nil {
 			return err
 		}
-		if sleep(j.deliveries, pause) != nil {
+		if molecule.Sleep(j.deliveries, pause) != nil {
 			j.finish(v) // stopping: there will be no further attempt
 			return nil
 		}
@@ -221,20 +221,8 @@ func (j *journey) persist(do func(ctx context.Context) error) error {
 		if code := molecule.CodeOf(err); code != molecule.Unavailable && code != molecule.Timeout {
 			return err
 		}
-		if serr := sleep(j.storing, pause); serr != nil {
+		if serr := molecule.Sleep(j.storing, pause); serr != nil {
 			return errors.Join(err, serr)
 		}
-	}
-}
-
-// sleep waits for d, or until ctx ends, which is the error.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

@@ -135,7 +135,7 @@ func judgeExit(r molecule.Reply, rules Rules) Verdict {
 	if said := strings.TrimSpace(r.Exit.Stderr); said != "" {
 		reason += ": " + said
 	}
-	return Verdict{Outcome: molecule.OutcomeFailed, Reason: reason, Reply: textOf(r.Parts)}
+	return Verdict{Outcome: molecule.OutcomeFailed, Reason: reason, Reply: molecule.TextOf(r.Parts)}
 }
 
 func judgeStatus(r molecule.Reply) Verdict {
@@ -156,7 +156,7 @@ func judgeStatus(r molecule.Reply) Verdict {
 }
 
 func judgeTask(r molecule.Reply) Verdict {
-	v := Verdict{Reason: strings.TrimSpace(r.StatusText), Reply: textOf(r.Parts)}
+	v := Verdict{Reason: strings.TrimSpace(r.StatusText), Reply: molecule.TextOf(r.Parts)}
 	switch r.Task {
 	case molecule.TaskFailed:
 		v.Outcome = molecule.OutcomeFailed
@@ -176,7 +176,7 @@ func judgeTask(r molecule.Reply) Verdict {
 // judgeContent reads what the agent said: markers first, then whether there is
 // anything at all.
 func judgeContent(r molecule.Reply, rules Rules) Verdict {
-	said := textOf(r.Parts)
+	said := molecule.TextOf(r.Parts)
 	trimmed := strings.TrimSpace(said)
 	first, rest, _ := strings.Cut(trimmed, "\n")
 	switch strings.TrimRight(first, " \t\r") {
@@ -236,17 +236,6 @@ func blank(parts []molecule.Part) bool {
 		}
 	}
 	return true
-}
-
-// textOf joins the text of all parts, one a line.
-func textOf(parts []molecule.Part) string {
-	var said []string
-	for _, p := range parts {
-		if p.Text != "" {
-			said = append(said, p.Text)
-		}
-	}
-	return strings.Join(said, "\n")
 }
 
 // Backoff returns how long to wait before the next attempt: 1 s, 5 s, 25 s,

@@ -1,6 +1,9 @@
 package molecule
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Delivery is one attempt to bring a prompt to an agent. The context it
 // travels with ends at the run's deadline.
@@ -84,6 +87,17 @@ type Exit struct {
 	Code   int    // -1 when a signal ended it
 	Signal string // such as "killed"; empty when it exited
 	Stderr string // its last lines
+}
+
+// TextOf joins the text of parts, one a line.
+func TextOf(parts []Part) string {
+	var said []string
+	for _, p := range parts {
+		if p.Text != "" {
+			said = append(said, p.Text)
+		}
+	}
+	return strings.Join(said, "\n")
 }
 
 // Reply is everything known about an agent's answer to one delivery. It holds
