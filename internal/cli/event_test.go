@@ -126,11 +126,11 @@ func TestStatus_showsWhoServes(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, map[string][]reply{"GET /v1/status": {{0, molecule.Status{
 		Version: "v1.2.3", PID: 42, StartedAt: noon(), OrgID: "acme", TenantGuard: "on", DataDir: "/var/lib/moleculed",
-		Listen: []string{"unix:///run/moleculed/moleculed.sock"}, SchemaVersion: 3, Principal: "uid:0",
+		Listen: []string{"unix:///run/moleculed/moleculed.sock"}, SchemaVersion: 3, StoreBytes: 3 << 19, Principal: "uid:0",
 	}}}})
 	h := newHand(t, d)
 	got := h.run("status")
-	for _, want := range []string{"endpoint\t" + d.url, "version\tv1.2.3", "org\tacme", "tenant guard\ton", "schema\t3", "you are\tuid:0"} {
+	for _, want := range []string{"endpoint\t" + d.url, "version\tv1.2.3", "org\tacme", "tenant guard\ton", "store\t1.5 MiB", "schema\t3", "you are\tuid:0"} {
 		if !strings.Contains(got.out, want+"\n") {
 			t.Errorf("%q is not in:\n%s", want, got.out)
 		}

@@ -45,6 +45,7 @@ func statusView(endpoint string) view[molecule.Status] {
 				{Title: "tenant guard", Cell: term.Text(s.TenantGuard)},
 				{Title: "data", Cell: term.Text(s.DataDir)},
 				{Title: "listens", Cell: term.Text(strings.Join(s.Listen, " "))},
+				{Title: "store", Cell: term.Size(s.StoreBytes)},
 				{Title: "schema", Cell: term.Text(strconv.FormatInt(s.SchemaVersion, 10))},
 				{Title: "you are", Cell: term.Text(s.Principal)},
 			}

@@ -199,7 +199,7 @@ func (d *Daemon) face(live *liveness, s services, m *metrics) (http.Handler, err
 	}
 	return api.New(api.Deps{
 		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay,
-		Liveness: live, Status: describe(d.cfg, d.dir, molecule.Version(), listen, d.store.SchemaVersion()),
+		Liveness: live, Status: describe(d.cfg, d.dir, molecule.Version(), listen, d.store),
 		Ready: live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.

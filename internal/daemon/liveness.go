@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
@@ -62,23 +63,28 @@ func (l *liveness) waiting() []string {
 }
 
 // about implements [molecule.StatusService].
-type about struct{ status molecule.Status }
+type about struct {
+	status molecule.Status
+	size   func() int64
+}
 
-// Status returns what does not change while the daemon runs, and who asks.
+// Status returns what does not change while the daemon runs, how large the
+// store is, and who asks.
 func (a *about) Status(ctx context.Context) (molecule.Status, error) {
 	st := a.status
+	st.StoreBytes = a.size()
 	st.Principal = molecule.PrincipalFrom(ctx).Name
 	return st, nil
 }
 
 // describe fills in what Status tells.
-func describe(cfg Config, dir, version string, listen []string, schema int64) *about {
+func describe(cfg Config, dir, version string, listen []string, store *sqlite.DB) *about {
 	guard := "on"
 	if cfg.Org() == "" {
 		guard = "off: no organisation is configured"
 	}
-	return &about{molecule.Status{
+	return &about{size: store.Size, status: molecule.Status{
 		Version: version, PID: os.Getpid(), StartedAt: molecule.Now(), OrgID: cfg.Org(),
-		TenantGuard: guard, DataDir: dir, Listen: listen, SchemaVersion: schema,
+		TenantGuard: guard, DataDir: dir, Listen: listen, SchemaVersion: store.SchemaVersion(),
 	}}
 }

@@ -87,7 +87,8 @@ type Status struct {
 	DataDir       string    `json:"data_dir"`
 	Listen        []string  `json:"listen"`
 	SchemaVersion int64     `json:"schema_version"`
-	Principal     string    `json:"principal"` // who is asking
+	StoreBytes    int64     `json:"store_bytes"` // on disk, with what is not yet merged
+	Principal     string    `json:"principal"`   // who is asking
 }
 
 // StatusService tells who serves.

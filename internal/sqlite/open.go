@@ -36,6 +36,7 @@ type DB struct {
 	reader    *sql.DB
 	writes    *statements
 	reads     *statements
+	path      string
 	schema    int64
 	jobs      chan *job     // never closed; unbuffered: a job waits with its caller
 	committed chan struct{} // never closed; one signal is enough
@@ -56,17 +57,18 @@ func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{
-		log: opts.Log, lock: held,
+		log: opts.Log, lock: held, path: filepath.Join(dir, fileName),
 		jobs: make(chan *job), committed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
-	if err := db.open(ctx, filepath.Join(dir, fileName)); err != nil {
+	if err := db.open(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
 // open migrates the file and opens both pools.
-func (db *DB) open(ctx context.Context, path string) error {
+func (db *DB) open(ctx context.Context) error {
+	path := db.path
 	if err := createPrivate(path); err != nil {
 		return err
 	}
@@ -90,6 +92,18 @@ func (db *DB) open(ctx context.Context, path string) error {
 	db.reader.SetMaxIdleConns(readers)
 	db.writes, db.reads = newStatements(db.writer), newStatements(db.reader)
 	return nil
+}
+
+// Size returns how many bytes the store takes on disk, with what is not yet
+// merged into the file itself.
+func (db *DB) Size() int64 {
+	var bytes int64
+	for _, path := range []string{db.path, db.path + "-wal"} {
+		if info, err := os.Stat(path); err == nil { // no such file: nothing is unmerged
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // dsn names a file and the pragmas each pooled connection gets. Only the file:

@@ -155,6 +155,9 @@ func TestOpen_closesAFileToOthers(t *testing.T) {
 	}
 	db := sqlitetest.OpenDir(t, dir)
 	sqlitetest.Agent(t, db, "echo")
+	if got := db.Size(); got <= 0 {
+		t.Errorf("the store takes %d bytes", got)
+	}
 	for _, name := range []string{"moleculed.db", "moleculed.db-wal", "moleculed.db-shm", "moleculed.lock"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {

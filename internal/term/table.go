@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+	"github.com/dustin/go-humanize"
 )
 
 // Column is one column of a table.
@@ -31,6 +32,9 @@ func Text(s string) Cell { return Cell{Text: s} }
 
 // Toned returns a cell with a meaning.
 func Toned(t Tone, s string) Cell { return Cell{Text: s, Tone: t} }
+
+// Size returns a cell that holds a number of bytes.
+func Size(bytes int64) Cell { return Cell{Text: humanize.IBytes(uint64(max(bytes, 0)))} }
 
 // When returns a cell that holds an instant.
 func When(t time.Time) Cell { return Cell{At: t} }
