@@ -1,0 +1,355 @@
+package e2e_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite" // reads what the daemon left
+
+	"github.com/molecule-ai/molecli/internal/client"
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+const (
+	crashSchedules = 100
+	crashAgents    = 20
+	crashRate      = 50 // slots a second
+	crashKills     = 10 // unless MOLECULE_CRASH_KILLS says otherwise
+)
+
+// TestCrash kills the daemon at random points while it fires, and wants the
+// story of every slot: exactly one row, ended, sent under one message id
+// however often it was sent.
+//
+// Expressions have minutes, so that the load of fifty slots a second is laid by
+// hand: while the daemon is down the next slot of each schedule that has moved
+// on is set to an instant of its own.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	kills := crashKills
+	if s := os.Getenv("MOLECULE_CRASH_KILLS"); s != "" {
+		var err error
+		if kills, err = strconv.Atoi(s); err != nil {
+			t.Fatalf("MOLECULE_CRASH_KILLS: %v", err)
+		}
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("%d kills, seed %d", kills, seed)
+	c := newCrashing(t, rand.New(rand.NewPCG(seed, 1)))
+	c.setUp()
+	for range kills {
+		c.layLoad()
+		life := c.start()
+		select {
+		case <-time.After(time.Duration(c.rnd.Int64N(int64(1500 * time.Millisecond)))):
+		case <-life.gone:
+			t.Fatalf("the daemon ended by itself:\n%s", life.log.String())
+		}
+		life.kill(os.Kill)
+	}
+	c.settle()
+	c.judge()
+}
+
+// crashing is a daemon that is killed, its agents and what was laid for it.
+type crashing struct {
+	t      *testing.T
+	rnd    *rand.Rand
+	bin    string
+	dir    string
+	data   string
+	client *client.Client
+	sink   *sink
+	agents string              // URL of the sink
+	laid   map[string]struct{} // schedule and slot, as the database writes them
+}
+
+func newCrashing(t *testing.T, rnd *rand.Rand) *crashing {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "crash") // short: the path of a socket is
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	c := &crashing{
+		t: t, rnd: rnd, dir: dir, data: filepath.Join(dir, "d"), bin: filepath.Join(dir, "moleculed"),
+		sink: &sink{sent: make(map[string]map[string]int)}, laid: make(map[string]struct{}),
+	}
+	build := exec.Command("go", "build", "-o", c.bin, "github.com/molecule-ai/molecli/cmd/moleculed")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	server := httptest.NewServer(c.sink)
+	t.Cleanup(server.Close)
+	c.agents = server.URL
+	c.client, err = client.New(client.Options{Endpoint: c.socket()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (c *crashing) socket() string { return "unix://" + filepath.Join(c.dir, "s") }
+
+// life is one process of the daemon.
+type life struct {
+	cmd  *exec.Cmd
+	log  *strings.Builder
+	gone chan struct{} // closed when it has ended
+}
+
+func (c *crashing) start() *life {
+	c.t.Helper()
+	l := &life{cmd: exec.Command(c.bin, "serve", "--data-dir", c.data, "--listen", c.socket()), log: new(strings.Builder), gone: make(chan struct{})}
+	l.cmd.Stderr = l.log
+	if err := l.cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		_ = l.cmd.Wait() // how it ended is judged by what it left
+		close(l.gone)
+	})
+	c.t.Cleanup(func() {
+		_ = l.cmd.Process.Kill() // it may be gone
+		waiting.Wait()
+	})
+	return l
+}
+
+// kill ends the process and waits until it is gone.
+func (l *life) kill(sig os.Signal) {
+	_ = l.cmd.Process.Signal(sig) // it may be gone
+	<-l.gone
+}
+
+// setUp makes the agents and schedules, by the daemon itself.
+func (c *crashing) setUp() {
+	c.t.Helper()
+	l := c.start()
+	ctx := c.t.Context()
+	c.eventually("the daemon to be ready", func() bool {
+		_, err := c.client.Status(ctx)
+		return err == nil
+	})
+	for i := range crashAgents {
+		a := molecule.Agent{Name: fmt.Sprintf("agent-%d", i), Kind: molecule.AgentPush, URL: c.agents, MaxConcurrent: 4}
+		if err := c.client.CreateAgent(ctx, &a); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	for i := range crashSchedules {
+		name := fmt.Sprintf("schedule-%d", i)
+		s := molecule.Schedule{Name: name, Agent: fmt.Sprintf("agent-%d", i%crashAgents), Cron: "* * * * *", Prompt: name}
+		if err := c.client.CreateSchedule(ctx, &s); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	l.kill(os.Interrupt)
+}
+
+// eventually asks until it is true, for at most a minute.
+func (c *crashing) eventually(what string, ask func() bool) {
+	c.t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(time.Minute)
+	for !ask() {
+		select {
+		case <-tick.C:
+		case <-end:
+			c.t.Fatalf("waited a minute for %s", what)
+		}
+	}
+}
+
+// store opens what a dead daemon left.
+func (c *crashing) store() *sql.DB {
+	c.t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(c.data, "moleculed.db")+"?_txlock=immediate")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return db
+}
+
+// stored is how the database writes an instant.
+const stored = "2006-01-02T15:04:05.000Z"
+
+// layLoad gives schedules whose slot is on the grid a slot of their own, from
+// now on, at the rate. A slot that was laid before and not reached stays.
+func (c *crashing) layLoad() {
+	c.t.Helper()
+	db := c.store()
+	defer db.Close()
+	tx, err := db.Begin()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	at := time.Now().UTC().Add(50 * time.Millisecond)
+	for _, i := range c.rnd.Perm(crashSchedules) {
+		name := fmt.Sprintf("schedule-%d", i)
+		at = at.Add(time.Second / crashRate)
+		slot := at.Truncate(time.Millisecond)
+		if slot.Truncate(time.Second).Equal(slot) {
+			slot = slot.Add(time.Millisecond) // off the grid, so that it is told from it
+		}
+		res, err := tx.Exec(`UPDATE schedules SET next_slot_at = ?1 WHERE name = ?2 AND next_slot_at > ?1 AND next_slot_at LIKE '%:00.000Z'`,
+			slot.Format(stored), name)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			c.laid[name+" "+slot.Format(stored)] = struct{}{}
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// settle lets the daemon finish every story, and stops it.
+func (c *crashing) settle() {
+	c.t.Helper()
+	l := c.start()
+	c.eventually("every slot to be fired and every run to end", func() bool {
+		page, err := c.client.Runs(c.t.Context(), molecule.RunFilter{Open: true, Limit: 1})
+		if err != nil || len(page.Items) > 0 {
+			return false
+		}
+		schedules, err := c.client.Schedules(c.t.Context(), molecule.ScheduleFilter{Limit: 2 * crashSchedules})
+		if err != nil {
+			return false
+		}
+		for _, s := range schedules.Items {
+			if s.State != molecule.ScheduleActive || s.NextSlot.Second() != 0 || s.NextSlot.Nanosecond() != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	l.kill(os.Interrupt)
+}
+
+// judge reads the rows and what the agents got.
+func (c *crashing) judge() {
+	c.t.Helper()
+	db := c.store()
+	defer db.Close()
+	var sound string
+	if err := db.QueryRow(`PRAGMA integrity_check`).Scan(&sound); err != nil || sound != "ok" {
+		c.t.Errorf("the database is %q, %v", sound, err)
+	}
+	rows, err := db.Query(`
+		SELECT s.name, r.slot, r.state, r.outcome, COALESCE(r.message_id, '') FROM runs r JOIN schedules s ON s.id = r.schedule_id`)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer rows.Close()
+	seen := make(map[string]int)
+	outcomes := make(map[string]int)
+	resent := 0
+	for rows.Next() {
+		var name, slot, state, outcome, message string
+		if err := rows.Scan(&name, &slot, &state, &outcome, &message); err != nil {
+			c.t.Fatal(err)
+		}
+		seen[name+" "+slot]++
+		outcomes[outcome]++
+		if state != "finished" || outcome == "" {
+			c.t.Errorf("%s %s is %s with outcome %q", name, slot, state, outcome)
+		}
+		deliveries := c.sink.take(message, name)
+		if outcome == "ok" && deliveries == 0 {
+			c.t.Errorf("%s %s is ok and its agent never got it", name, slot)
+		}
+		resent += max(deliveries-1, 0)
+	}
+	if err := rows.Err(); err != nil {
+		c.t.Fatal(err)
+	}
+	for slot := range c.laid {
+		if seen[slot] != 1 {
+			c.t.Errorf("slot %s has %d rows", slot, seen[slot])
+		}
+	}
+	if left := c.sink.left(); len(left) > 0 {
+		c.t.Errorf("agents got prompts no row knows: %v", left)
+	}
+	c.t.Logf("%d slots laid, %d rows %v, %d sent again", len(c.laid), len(seen), outcomes, resent)
+}
+
+// sink is every agent: it speaks A2A 0.3, takes up to 50 ms and notes what it got.
+type sink struct {
+	mu   sync.Mutex
+	sent map[string]map[string]int // by message id, how often each prompt came
+}
+
+// ServeHTTP implements http.Handler.
+func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if r.Method == http.MethodGet {
+		_, _ = fmt.Fprintf(w, `{"name":"sink","protocolVersion":"0.3.0","url":"http://%s/","preferredTransport":"JSONRPC","version":"1"}`, r.Host)
+		return
+	}
+	var call struct {
+		ID     json.RawMessage
+		Params struct {
+			Message struct {
+				MessageID string
+				Parts     []struct{ Text string }
+			}
+		}
+	}
+	raw, err := io.ReadAll(r.Body)
+	if err != nil || json.Unmarshal(raw, &call) != nil || len(call.Params.Message.Parts) == 0 {
+		return // whoever asked was killed in the middle of it
+	}
+	s.note(call.Params.Message.MessageID, call.Params.Message.Parts[0].Text)
+	ctx, cancel := context.WithTimeout(r.Context(), rand.N(50*time.Millisecond))
+	defer cancel()
+	<-ctx.Done() // at work
+	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"kind":"message","messageId":"m","role":"agent","parts":[{"kind":"text","text":"done"}]}}`, call.ID)
+}
+
+func (s *sink) note(message, prompt string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sent[message] == nil {
+		s.sent[message] = make(map[string]int)
+	}
+	s.sent[message][prompt]++
+}
+
+// take returns how often a prompt came under a message id, and forgets it.
+func (s *sink) take(message, prompt string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.sent[message][prompt]
+	delete(s.sent[message], prompt)
+	if len(s.sent[message]) == 0 {
+		delete(s.sent, message)
+	}
+	return n
+}
+
+// left returns what came and was not taken.
+func (s *sink) left() map[string]map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sent
+}
