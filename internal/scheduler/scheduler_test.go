@@ -234,3 +234,64 @@ func TestPauseSchedule_leavesNoSlotsBehind(t *testing.T) {
 		p.close()
 	})
 }
+
+func TestScheduler_noAgentDelaysAnother(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		bad    func(ctx context.Context, d molecule.Delivery) molecule.Reply
+		ends   molecule.Outcome // of each run of the bad agent
+		reason string
+	}{
+		{"one that hangs to its deadline", hang, molecule.OutcomeTimeout, "deadline"},
+		{"one that panics the dispatcher", func(context.Context, molecule.Delivery) molecule.Reply { panic("injected") },
+			molecule.OutcomeUnknown, "injected"},
+		{"one that answers more than is read", func(context.Context, molecule.Delivery) molecule.Reply {
+			return molecule.Reply{Answered: true, Failure: molecule.FailTooLarge, Detail: "more than 10485760 bytes"}
+		}, molecule.OutcomeProtocolError, "too large"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				p := start(t, dir, func(ctx context.Context, d molecule.Delivery) molecule.Reply {
+					if d.Agent.Name == "bad" {
+						return tt.bad(ctx, d)
+					}
+					return fine(ctx, d)
+				})
+				defer p.close()
+				p.add("bad", "good")
+				within := molecule.Duration(50 * time.Second)
+				if _, err := p.service.UpdateSchedule(t.Context(), "bad", molecule.ScheduleUpdate{Timeout: &within}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(5*time.Minute + 55*time.Second)
+				good := p.runs("good")
+				if len(good) != 5 {
+					t.Errorf("the good one fired %d times in five minutes", len(good))
+				}
+				for _, r := range good {
+					if late := r.StartedAt.Sub(r.Slot); late > time.Second || r.Outcome != molecule.OutcomeOK {
+						t.Errorf("slot %v began %v late and ended %s", r.Slot, late, r.Outcome)
+					}
+				}
+				bad := p.runs("bad")
+				if len(bad) != 5 {
+					t.Errorf("the bad one has %d rows", len(bad))
+				}
+				for _, r := range bad {
+					if r.Outcome != tt.ends || !strings.Contains(r.Reason, tt.reason) {
+						t.Errorf("slot %v ended %s because %q, want %s and %q", r.Slot, r.Outcome, r.Reason, tt.ends, tt.reason)
+					}
+				}
+				for _, s := range p.supervisor.Snapshot() {
+					if s.State != molecule.SubsystemHealthy {
+						t.Errorf("%s is %s", s.Name, s.State)
+					}
+				}
+			})
+		})
+	}
+}
