@@ -2,15 +2,15 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
-	"github.com/molecule-ai/molecli/config"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/wire"
 )
@@ -117,15 +117,20 @@ func newInitCmd(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make a data directory, its first token and a commented configuration",
-		Long: `Init makes what the first serve would make, and a moleculed.yaml beside it
-with every setting and its default. What is there already is left as it is.`,
-		Example: "  moleculed init --data-dir ./d\n  moleculed init",
+		Long: `Init makes what the first serve would make, and a configuration file with every
+setting: the one --config names, else moleculed.yaml beside the database. What
+is there already is left as it is.`,
+		Example: "  moleculed init --data-dir ./d\n  moleculed init --org-id acme --config /etc/moleculed/moleculed.yaml",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := LoadConfig(path, cmd.Flags())
+			from := path
+			if _, err := os.Lstat(path); path != "" && errors.Is(err, fs.ErrNotExist) {
+				from = os.DevNull // it is the one to write
+			}
+			cfg, err := LoadConfig(from, cmd.Flags())
 			if err != nil {
 				return err
 			}
-			made, err := Init(cmd.Context(), cfg, newLogger(stderr, cfg.Log))
+			made, err := Init(cmd.Context(), cfg, path, newLogger(stderr, cfg.Log))
 			if err != nil {
 				return err
 			}
@@ -181,18 +186,4 @@ func newVersionCmd(stdout io.Writer) *cobra.Command {
 			return err
 		},
 	}
-}
-
-// writeConfig writes the commented default configuration into dir, unless it
-// is there, with data_dir set to dir.
-func writeConfig(dir string) (string, error) {
-	path := filepath.Join(dir, "moleculed.yaml")
-	if _, err := os.Lstat(path); err == nil {
-		return path, nil
-	}
-	text := replaceLine(config.Moleculed, "data_dir: null", fmt.Sprintf("data_dir: %q", dir))
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return "", molecule.Errorf(molecule.Forbidden, "cannot write %s: %v", path, err)
-	}
-	return path, nil
 }

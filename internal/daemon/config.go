@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -111,7 +112,27 @@ func readFile(path string, cfg *Config) error {
 	if err != nil && !errors.Is(err, io.EOF) { // a file of comments only has no document
 		return syntaxError(path, err)
 	}
+	cfg.fill(DefaultConfig())
 	return nil
+}
+
+// fill sets what a file names and leaves empty, such as a section whose lines
+// are all comments: the decoder takes that for "nothing", and nobody means it.
+func (c *Config) fill(def Config) {
+	fill(&c.Auth, def.Auth)
+	fill(&c.Network, def.Network)
+	fill(&c.Tenant, def.Tenant)
+	fill(&c.Dispatch, def.Dispatch)
+	fill(&c.Log, def.Log)
+	if c.Dispatch.PhantomReplies == nil {
+		c.Dispatch.PhantomReplies = def.Dispatch.PhantomReplies
+	}
+}
+
+func fill[T any](section *T, def T) {
+	if reflect.ValueOf(*section).IsZero() {
+		*section = def
+	}
 }
 
 // position is how the YAML library begins a message: [line:col].

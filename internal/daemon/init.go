@@ -3,14 +3,19 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/molecule-ai/molecli/config"
 	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/sqlite"
@@ -27,9 +32,10 @@ const firstTokenLife = 90 * 24 * time.Hour
 // Made names what Init made or found.
 type Made struct{ Dir, Config, Token string }
 
-// Init makes the data directory, the first token and the configuration file.
-// It refuses, with Conflict, a directory that a daemon is using.
-func Init(ctx context.Context, cfg Config, log *slog.Logger) (Made, error) {
+// Init makes the data directory, the first token and the configuration file;
+// an empty path puts the last into the first. It refuses, with Conflict, a
+// directory that a daemon is using.
+func Init(ctx context.Context, cfg Config, path string, log *slog.Logger) (Made, error) {
 	dir, err := cfg.Dir()
 	if err != nil {
 		return Made{}, err
@@ -38,7 +44,10 @@ func Init(ctx context.Context, cfg Config, log *slog.Logger) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	made := Made{Dir: dir, Token: filepath.Join(dir, tokenFile)}
+	made := Made{Dir: dir, Config: path, Token: filepath.Join(dir, tokenFile)}
+	if path == "" {
+		made.Config = filepath.Join(dir, "moleculed.yaml")
+	}
 	err = withWriter(ctx, store, func(ctx context.Context) error {
 		return firstToken(ctx, store, dir, log)
 	})
@@ -48,8 +57,7 @@ func Init(ctx context.Context, cfg Config, log *slog.Logger) (Made, error) {
 	if err != nil {
 		return Made{}, err
 	}
-	made.Config, err = writeConfig(dir)
-	return made, err
+	return made, writeConfig(made.Config, dir, cfg)
 }
 
 // withWriter runs do while the store takes writes.
@@ -110,6 +118,41 @@ func newLogger(w io.Writer, cfg LogConfig) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(w, opts))
 	}
 	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// writeConfig writes the commented default configuration with what cfg says
+// otherwise by its flags, unless the file is there.
+func writeConfig(path, dir string, cfg Config) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		text := replaceLine(config.Moleculed, "data_dir: null", fmt.Sprintf("data_dir: %q", dir))
+		if org := cfg.Org(); org != "" {
+			text = replaceLine(text, "org_id: null", fmt.Sprintf("org_id: %q", org))
+		}
+		if len(cfg.Listen) > 0 {
+			text = replaceLine(text, "listen: []", fmt.Sprintf("listen: [%s]", quoted(cfg.Listen)))
+		}
+		text = replaceLine(text, "  level: info   # debug, info, warn or error", fmt.Sprintf("  level: %-6s # debug, info, warn or error", cfg.Log.Level))
+		text = replaceLine(text, "  format: text  # text or json", fmt.Sprintf("  format: %-5s # text or json", cfg.Log.Format))
+		_, err = f.Write(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return molecule.Errorf(molecule.Forbidden, "cannot write %s: %v", path, err)
+	}
+	return nil
+}
+
+// quoted writes a list as YAML has it between brackets.
+func quoted(items []string) string {
+	all := make([]string, len(items))
+	for i, s := range items {
+		all[i] = strconv.Quote(s)
+	}
+	return strings.Join(all, ", ")
 }
 
 // replaceLine replaces the one line that reads old.
