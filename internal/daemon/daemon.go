@@ -47,6 +47,7 @@ type Daemon struct {
 	guard      *netguard.Guard
 	tokens     *auth.Tokens
 	listeners  []net.Listener
+	services   services
 	handler    http.Handler
 }
 
@@ -87,7 +88,8 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	d.tokens = tokens
 	d.books = &bookkeeper{store: d.store, transitions: d.supervisor.Transitions(), used: tokens.Used, changed: d.relay.Seen()}
 	live := &liveness{supervisor: d.supervisor, books: d.books}
-	services, metrics := d.running(live)
+	d.services.live = live
+	metrics := d.running()
 	if err := d.supervise(); err != nil {
 		return err
 	}
@@ -95,7 +97,8 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 		return err
 	}
 	d.guard.SetBound(ports(d.listeners))
-	d.handler, err = d.face(live, services, metrics)
+	d.services.about = describe(d.cfg, d.dir, molecule.Version(), d.listening(), d.store)
+	d.handler, err = d.face(metrics)
 	return err
 }
 
@@ -144,12 +147,14 @@ func localAgents(cfg Config, at []address) (bool, error) {
 type services struct {
 	agents    *registry.Service
 	schedules *scheduler.Service
+	live      *liveness
+	about     *about
 }
 
 // running makes what delivers and schedules.
-func (d *Daemon) running(live *liveness) (services, *metrics) {
+func (d *Daemon) running() *metrics {
 	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
-	m := newMetrics(live, func() (int, int) { return d.dispatcher.Load() })
+	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() })
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
 		Couriers: map[molecule.AgentKind]dispatch.Courier{
@@ -171,11 +176,12 @@ func (d *Daemon) running(live *liveness) (services, *metrics) {
 		Store: d.store, Dispatcher: d.dispatcher, Service: service, OrgID: d.cfg.Org(),
 		Log: d.log.With("subsystem", "scheduler"),
 	})
-	return services{agents: registry.New(d.store, d.guard, execagent.Resolve), schedules: service}, m
+	d.services.agents, d.services.schedules = registry.New(d.store, d.guard, execagent.Resolve), service
+	return m
 }
 
 // face makes the handler of every listener.
-func (d *Daemon) face(live *liveness, s services, m *metrics) (http.Handler, error) {
+func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	trust, err := tenant.Trust(d.cfg.Tenant.TrustFlyReplay, os.Getenv)
 	if err != nil {
 		return nil, err
@@ -193,14 +199,10 @@ func (d *Daemon) face(live *liveness, s services, m *metrics) (http.Handler, err
 	if d.cfg.Org() == "" {
 		d.log.Info("tenant guard is off: no organisation is configured")
 	}
-	var listen []string
-	for _, l := range d.listeners {
-		listen = append(listen, urlOf(l.Addr()))
-	}
+	s := d.services
 	return api.New(api.Deps{
-		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay,
-		Liveness: live, Status: describe(d.cfg, d.dir, molecule.Version(), listen, d.store),
-		Ready: live.waiting, Metrics: m.handler(), Observe: m.request,
+		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
+		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.
 		Guard: func(next http.Handler) http.Handler {
@@ -247,7 +249,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.log.Info("serving", "version", molecule.Version(), "data_dir", d.dir, "listen", d.listening())
 		err = d.serve(ctx, stop)
 	}
-	if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.Canceled) && errors.Is(err, context.Canceled):
+		err = nil // told to stop before it had begun
+	case err == nil && !errors.Is(cause, context.Canceled):
 		err = cause
 	}
 	stop(err)

@@ -1,0 +1,114 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/client"
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/moleculetest"
+)
+
+// running is a whole daemon on a real store in a directory of its own.
+type running struct {
+	*Daemon
+	dir  string
+	log  *logged
+	stop func() error // stops it once and returns what Run returned
+}
+
+// logged keeps what the daemon says.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String returns everything that was said.
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// serve runs a daemon that listens on a socket, until the test ends.
+func serve(t testing.TB, change func(*Config)) *running {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "daemon") // short: the path of a socket is
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	cfg := DefaultConfig()
+	data := filepath.Join(dir, "d")
+	cfg.DataDir, cfg.Listen = &data, []string{"unix://" + filepath.Join(dir, "s")}
+	cfg.Dispatch.Drain = 50 * time.Millisecond // a suite leaves a command that sleeps
+	if change != nil {
+		change(&cfg)
+	}
+	r := &running{dir: dir, log: new(logged)}
+	if r.Daemon, err = New(t.Context(), cfg, slog.New(slog.NewTextHandler(r.log, nil))); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	var parts sync.WaitGroup
+	var result error
+	parts.Go(func() { result = r.Run(ctx) })
+	r.stop = func() error {
+		cancel()
+		parts.Wait()
+		return result
+	}
+	t.Cleanup(func() {
+		if err := r.stop(); err != nil && !t.Failed() {
+			t.Errorf("the daemon ended with %v\n%s", err, r.log.String())
+		}
+	})
+	return r
+}
+
+func TestServices_passTheSuites(t *testing.T) {
+	t.Parallel()
+	moleculetest.Run(t, func(t testing.TB) moleculetest.Services {
+		d := serve(t, nil)
+		s := d.services
+		return moleculetest.Services{
+			Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
+			Context: molecule.WithPrincipal(context.Background(), molecule.Daemon()),
+		}
+	})
+}
+
+func TestClient_passesTheSuites(t *testing.T) {
+	t.Parallel()
+	moleculetest.Run(t, func(t testing.TB) moleculetest.Services {
+		c, err := client.New(client.Options{Endpoint: serve(t, nil).Addr("unix")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return moleculetest.Services{
+			Agents: c, Schedules: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
+		}
+	})
+}
+
+func TestRun_stoppedBeforeItBegan(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		if err := serve(t, nil).stop(); err != nil {
+			t.Errorf("a daemon that was told to stop at once ended with %v", err)
+		}
+	}
+}
