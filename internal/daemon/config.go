@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -110,7 +111,7 @@ func readFile(path string, cfg *Config) error {
 	}
 	err = yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(cfg)
 	if err != nil && !errors.Is(err, io.EOF) { // a file of comments only has no document
-		return syntaxError(path, err)
+		return syntaxError(path, text, err)
 	}
 	cfg.fill(DefaultConfig())
 	return nil
@@ -124,9 +125,8 @@ func (c *Config) fill(def Config) {
 	fill(&c.Tenant, def.Tenant)
 	fill(&c.Dispatch, def.Dispatch)
 	fill(&c.Log, def.Log)
-	if c.Dispatch.PhantomReplies == nil {
-		c.Dispatch.PhantomReplies = def.Dispatch.PhantomReplies
-	}
+	fill(&c.Listen, def.Listen)
+	fill(&c.Dispatch.PhantomReplies, def.Dispatch.PhantomReplies)
 }
 
 func fill[T any](section *T, def T) {
@@ -139,20 +139,37 @@ func fill[T any](section *T, def T) {
 var position = regexp.MustCompile(`^\[(\d+):(\d+)\] `)
 
 // syntaxError turns the library's message into file:line:col and a caret.
-func syntaxError(path string, err error) error {
-	text := strings.TrimRight(yaml.FormatError(err, false, true), "\n")
-	if m := position.FindStringSubmatch(text); m != nil {
-		text = fmt.Sprintf("%s:%s:%s: %s", path, m[1], m[2], text[len(m[0]):])
+func syntaxError(path string, file []byte, err error) error {
+	said := strings.TrimRight(yaml.FormatError(err, false, true), "\n")
+	if m := position.FindStringSubmatch(said); m != nil {
+		said = fmt.Sprintf("%s:%s:%s: %s", path, m[1], m[2], said[len(m[0]):])
 	} else {
-		text = path + ": " + text
+		said = path + placeOf(file, said) + ": " + said
 	}
-	e := molecule.Errorf(molecule.Invalid, "%s", text)
-	if name, ok := unknownField(text); ok {
+	e := molecule.Errorf(molecule.Invalid, "%s", said)
+	if name, ok := unknownField(said); ok {
 		if meant := molecule.Nearest(name, settingNames()); meant != "" {
 			return e.WithHint("did you mean %s? every setting is in: moleculed check-config --show", meant)
 		}
 	}
 	return e.WithHint("every setting is in: moleculed check-config --show")
+}
+
+// placeOf finds the value that a message quotes and does not place, which is
+// how the library complains of a duration.
+func placeOf(file []byte, said string) string {
+	for _, s := range settings() {
+		at, err := yaml.PathString("$." + s.path)
+		if err != nil {
+			continue
+		}
+		node, err := at.ReadNode(bytes.NewReader(file))
+		if err == nil && strings.Contains(said, strconv.Quote(node.String())) {
+			p := node.GetToken().Position
+			return fmt.Sprintf(":%d:%d", p.Line, p.Column)
+		}
+	}
+	return ""
 }
 
 var unknownFieldShape = regexp.MustCompile(`unknown field "([^"]+)"`)
@@ -168,25 +185,42 @@ func unknownField(text string) (string, bool) {
 // setting ties the path of a setting to its field.
 type setting struct {
 	path string
-	set  func(c *Config, v *viper.Viper, path string)
+	set  setter
 }
 
-func text(field func(*Config) *string) func(*Config, *viper.Viper, string) {
-	return func(c *Config, v *viper.Viper, path string) { *field(c) = v.GetString(path) }
+// setter writes the value that v has at path into its field of c.
+type setter func(c *Config, v *viper.Viper, path string) error
+
+func text(field func(*Config) *string) setter {
+	return parsed(field, func(s string) (string, error) { return s, nil })
 }
 
-func optional(field func(*Config) **string) func(*Config, *viper.Viper, string) {
-	return func(c *Config, v *viper.Viper, path string) { s := v.GetString(path); *field(c) = &s }
+// parsed reads a value that is not any text. viper's own readers take what
+// they cannot read for zero.
+func parsed[T any](field func(*Config) *T, parse func(string) (T, error)) setter {
+	return func(c *Config, v *viper.Viper, path string) (err error) {
+		*field(c), err = parse(v.GetString(path))
+		return err
+	}
+}
+
+func optional(field func(*Config) **string) setter {
+	return func(c *Config, v *viper.Viper, path string) error {
+		s := v.GetString(path)
+		*field(c) = &s
+		return nil
+	}
 }
 
 // list reads what a flag repeats and a variable separates by commas.
-func list(field func(*Config) *[]string) func(*Config, *viper.Viper, string) {
-	return func(c *Config, v *viper.Viper, path string) {
+func list(field func(*Config) *[]string) setter {
+	return func(c *Config, v *viper.Viper, path string) error {
 		var all []string
 		for _, item := range v.GetStringSlice(path) {
 			all = append(all, strings.FieldsFunc(item, func(r rune) bool { return r == ',' || r == ' ' })...)
 		}
 		*field(c) = all
+		return nil
 	}
 }
 
@@ -200,10 +234,10 @@ func settings() []setting {
 		{"network.local_agents", text(func(c *Config) *string { return &c.Network.LocalAgents })},
 		{"network.resolver", text(func(c *Config) *string { return &c.Network.Resolver })},
 		{"network.allow_prefixes", list(func(c *Config) *[]string { return &c.Network.AllowPrefixes })},
-		{"network.behind_tls_proxy", func(c *Config, v *viper.Viper, p string) { c.Network.BehindTLSProxy = v.GetBool(p) }},
+		{"network.behind_tls_proxy", parsed(func(c *Config) *bool { return &c.Network.BehindTLSProxy }, strconv.ParseBool)},
 		{"tenant.trust_fly_replay", text(func(c *Config) *string { return &c.Tenant.TrustFlyReplay })},
-		{"dispatch.max_in_progress", func(c *Config, v *viper.Viper, p string) { c.Dispatch.MaxInProgress = v.GetInt(p) }},
-		{"dispatch.drain", func(c *Config, v *viper.Viper, p string) { c.Dispatch.Drain = v.GetDuration(p) }},
+		{"dispatch.max_in_progress", parsed(func(c *Config) *int { return &c.Dispatch.MaxInProgress }, strconv.Atoi)},
+		{"dispatch.drain", parsed(func(c *Config) *time.Duration { return &c.Dispatch.Drain }, time.ParseDuration)},
 		{"log.level", text(func(c *Config) *string { return &c.Log.Level })},
 		{"log.format", text(func(c *Config) *string { return &c.Log.Format })},
 	}
@@ -224,33 +258,48 @@ func override(cfg *Config, flags *pflag.FlagSet) error {
 	v := viper.New()
 	v.AllowEmptyEnv(true)
 	for _, s := range settings() {
-		env := "MOLECULE_" + strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))
-		source := "variable " + env
-		_, given := os.LookupEnv(env)
-		if err := v.BindEnv(s.path, env); err != nil {
-			return fmt.Errorf("bind %s: %w", env, err)
+		source, err := s.bind(v, flags)
+		if err != nil {
+			return fmt.Errorf("bind %s: %w", s.path, err)
 		}
-		if flags != nil {
-			name := strings.ReplaceAll(s.path[strings.LastIndex(s.path, ".")+1:], "_", "-")
-			if strings.HasPrefix(s.path, "log.") {
-				name = "log-" + name
-			}
-			if f := flags.Lookup(name); f != nil && f.Changed {
-				given, source = true, "flag --"+name
-				if err := v.BindPFlag(s.path, f); err != nil {
-					return fmt.Errorf("bind %s: %w", name, err)
-				}
-			}
-		}
-		if !given {
+		if source == "" {
 			continue
 		}
 		if blank(v, s.path) {
 			return molecule.Errorf(molecule.Invalid, "%s is given but blank", source).WithHint("leave it out, or give it a value")
 		}
-		s.set(cfg, v, s.path)
+		if s.set(cfg, v, s.path) != nil {
+			return molecule.Errorf(molecule.Invalid, "%s is %q, which is no value for %s", source, v.GetString(s.path), s.path).
+				WithHint("write it like the default in: moleculed check-config --show")
+		}
 	}
 	return nil
+}
+
+// bind lets v find the value and returns what gives it: a flag, else a
+// variable; "" when neither does.
+func (s setting) bind(v *viper.Viper, flags *pflag.FlagSet) (source string, err error) {
+	env := "MOLECULE_" + strings.ToUpper(strings.ReplaceAll(s.path, ".", "_"))
+	if _, given := os.LookupEnv(env); given {
+		source = "variable " + env
+	}
+	if err := v.BindEnv(s.path, env); err != nil || flags == nil {
+		return source, err
+	}
+	f := flags.Lookup(s.flag())
+	if f == nil || !f.Changed {
+		return source, nil
+	}
+	return "flag --" + f.Name, v.BindPFlag(s.path, f)
+}
+
+// flag is the name of the flag that gives the setting, if there is one.
+func (s setting) flag() string {
+	name := s.path[strings.LastIndex(s.path, ".")+1:]
+	if strings.HasPrefix(s.path, "log.") {
+		name = "log-" + name
+	}
+	return strings.ReplaceAll(name, "_", "-")
 }
 
 func blank(v *viper.Viper, path string) bool {
