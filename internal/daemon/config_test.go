@@ -46,8 +46,8 @@ func TestLoadConfig_saysWhereTheFileIsWrong(t *testing.T) {
 		name, text string
 		says, hint string
 	}{
-		{"unknown key", "log:\n  levle: info\n", `moleculed.yaml:2:3: unknown field "levle"`, "did you mean level?"},
-		{"unknown section", "netwrok:\n  resolver: system\n", `moleculed.yaml:1:1: unknown field "netwrok"`, "did you mean network?"},
+		{"unknown key", "log:\n  levell: info\n", `moleculed.yaml:2:3: unknown field "levell"`, "did you mean level?"},
+		{"unknown section", "networkk:\n  resolver: system\n", `moleculed.yaml:1:1: unknown field "networkk"`, "did you mean network?"},
 		{"nothing like it", "colour: red\n", `:1:1: unknown field "colour"`, "check-config --show"},
 		{"no YAML", "log: [\n", "moleculed.yaml:1:6: ", "check-config --show"},
 		{"a text for a number", "dispatch:\n  max_in_progress: many\n", "moleculed.yaml:2:20: ", ""},
@@ -68,8 +68,8 @@ func TestLoadConfig_saysWhereTheFileIsWrong(t *testing.T) {
 			}
 		})
 	}
-	_, err := load(t, "log:\n  levle: info\n")
-	if !strings.Contains(err.Error(), "\n>  2 |   levle: info\n         ^") {
+	_, err := load(t, "log:\n  levell: info\n")
+	if !strings.Contains(err.Error(), "\n>  2 |   levell: info\n         ^") {
 		t.Errorf("no caret below the word:\n%v", err)
 	}
 }

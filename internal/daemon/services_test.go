@@ -46,6 +46,12 @@ func (l *logged) String() string {
 // serve runs a daemon that listens on a socket, until the test ends.
 func serve(t testing.TB, change func(*Config)) *running {
 	t.Helper()
+	return serveWith(t, change, func(*Daemon) error { return nil })
+}
+
+// serveWith is serve for a daemon that is changed before it runs.
+func serveWith(t testing.TB, change func(*Config), before func(*Daemon) error) *running {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "daemon") // short: the path of a socket is
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +66,9 @@ func serve(t testing.TB, change func(*Config)) *running {
 	}
 	r := &running{dir: dir, log: new(logged)}
 	if r.Daemon, err = New(t.Context(), cfg, slog.New(slog.NewTextHandler(r.log, nil))); err != nil {
+		t.Fatal(err)
+	}
+	if err := before(r.Daemon); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
