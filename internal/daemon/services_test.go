@@ -75,13 +75,16 @@ func serveWith(t testing.TB, change func(*Config), before func(*Daemon) error) *
 	var parts sync.WaitGroup
 	var result error
 	parts.Go(func() { result = r.Run(ctx) })
+	asked := false // then the test judges how it ended
 	r.stop = func() error {
+		asked = true
 		cancel()
 		parts.Wait()
 		return result
 	}
 	t.Cleanup(func() {
-		if err := r.stop(); err != nil && !t.Failed() {
+		judged := asked
+		if err := r.stop(); err != nil && !judged {
 			t.Errorf("the daemon ended with %v\n%s", err, r.log.String())
 		}
 	})

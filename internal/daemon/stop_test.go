@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite"
+	"github.com/molecule-ai/molecli/internal/supervised"
+)
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+// left opens what a stopped daemon left.
+func left(t *testing.T, r *running) *sqlite.DB {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), r.Daemon.dir, sqlite.Options{Log: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// asDaemon is the context of the daemon's own calls.
+func asDaemon(t *testing.T) context.Context {
+	return molecule.WithPrincipal(t.Context(), molecule.Daemon())
+}
+
+func TestRun_stopsFromTheTopAndKeepsTheLastRow(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(cfg *Config) { cfg.Dispatch.Drain = 10 * time.Second })
+	ctx := asDaemon(t)
+	agent := molecule.Agent{Name: "slow", Exec: &molecule.Exec{Command: "sh -c 'sleep 1; echo done'"}}
+	if err := r.services.agents.CreateAgent(ctx, &agent); err != nil {
+		t.Fatal(err)
+	}
+	run, err := r.services.schedules.StartRun(ctx, molecule.NewRun{Agent: "slow", Prompt: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for e, err := range r.relay.WatchEvents(ctx, molecule.EventFilter{Types: []string{molecule.EventRunStarted}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(e.Subject, run.ID) {
+			break
+		}
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("it ended with %v\n%s", err, r.log)
+	}
+	db := left(t, r)
+	if got, err := db.Run(t.Context(), run.ID); err != nil || got.Outcome != molecule.OutcomeOK || got.Reply != "done\n" && got.Reply != "done" {
+		t.Errorf("the run under way ended %s %q (%s), %v", got.Outcome, got.Reply, got.Reason, err)
+	}
+	events, err := db.SubsystemEvents(t.Context(), "", 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stopped []string // SubsystemEvents come newest first
+	for _, e := range events {
+		if e.To == molecule.SubsystemStopped {
+			stopped = append([]string{e.Subsystem}, stopped...)
+		}
+	}
+	if diff := cmp.Diff(stopped, []string{"scheduler", "dispatcher", "bookkeeper", "event-relay", "store-writer"}); diff != "" {
+		t.Errorf("order of stopping (-got +want):\n%s", diff)
+	}
+}
+
+func TestRun_endsWhenACriticalPartCannotBeHealed(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("no way to go on")
+	r := serveWith(t, nil, func(d *Daemon) error {
+		return d.supervisor.Add(supervised.Spec{
+			Name: "broken", Every: time.Second, Restart: supervised.Never,
+			Run: func(context.Context, *supervised.Beat) error { return broken },
+		})
+	})
+	eventually(t, "the daemon to stop by itself", func() bool { return strings.Contains(r.log.String(), "msg=stopping") })
+	err := r.stop()
+	if err == nil || !strings.Contains(err.Error(), "broken") || !strings.Contains(err.Error(), broken.Error()) {
+		t.Errorf("it ended with %v, want the part and its reason", err)
+	}
+	events, err := left(t, r).SubsystemEvents(t.Context(), "broken", 10)
+	if err != nil || len(events) == 0 || !strings.Contains(events[0].Error+events[len(events)-1].Error, broken.Error()) {
+		t.Errorf("the store tells %+v, %v", events, err)
+	}
+}
