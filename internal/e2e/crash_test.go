@@ -47,7 +47,7 @@ func TestCrash(t *testing.T) {
 			t.Fatalf("MOLECULE_CRASH_KILLS: %v", err)
 		}
 	}
-	seed := uint64(time.Now().UnixNano())
+	seed := rand.Uint64()
 	t.Logf("%d kills, seed %d", kills, seed)
 	c := newCrashing(t, rand.New(rand.NewPCG(seed, 1)))
 	c.setUp()
@@ -200,7 +200,7 @@ func (c *crashing) layLoad() {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	at := time.Now().UTC().Add(50 * time.Millisecond)
+	at := molecule.Now().Add(50 * time.Millisecond)
 	for _, i := range c.rnd.Perm(crashSchedules) {
 		name := fmt.Sprintf("schedule-%d", i)
 		at = at.Add(time.Second / crashRate)
