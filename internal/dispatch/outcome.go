@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
@@ -133,9 +134,21 @@ func judgeExit(r molecule.Reply, rules Rules) Verdict {
 		reason = "ended by signal " + r.Exit.Signal
 	}
 	if said := strings.TrimSpace(r.Exit.Stderr); said != "" {
-		reason += ": " + said
+		reason += ": "
+		reason += ending(said, max(molecule.MaxReasonRunes-len(reason), 1))
 	}
 	return Verdict{Outcome: molecule.OutcomeFailed, Reason: reason, Reply: molecule.TextOf(r.Parts)}
+}
+
+// ending returns at most n runes of s, the last ones: what a program says last
+// is why it ended.
+func ending(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return "…" + string(runes[len(runes)-n+1:])
 }
 
 func judgeStatus(r molecule.Reply) Verdict {
@@ -173,53 +186,70 @@ func judgeTask(r molecule.Reply) Verdict {
 	return v
 }
 
-// judgeContent reads what the agent said: markers first, then whether there is
-// anything at all.
+// judgeContent reads what the agent said: a failure it admits first, so that
+// nothing else in the reply can hide it, then whether there is anything at all.
 func judgeContent(r molecule.Reply, rules Rules) Verdict {
 	said := molecule.TextOf(r.Parts)
-	trimmed := strings.TrimSpace(said)
-	first, rest, _ := strings.Cut(trimmed, "\n")
-	switch strings.TrimRight(first, " \t\r") {
-	case markSilent:
-		return Verdict{Outcome: molecule.OutcomeQuiet, Reply: said}
-	case markFailure:
+	first, rest, _ := strings.Cut(strings.TrimSpace(said), "\n")
+	mark := strings.TrimRight(first, " \t\r")
+	if mark == markFailure {
 		reason := strings.TrimSpace(rest)
 		if reason == "" {
 			reason = "the agent says that it failed"
 		}
 		return Verdict{Outcome: molecule.OutcomeDeclaredFailure, Reason: reason, Reply: said}
 	}
-	if v, decided := judgeData(r.Parts, rules); decided {
-		v.Reply = said
-		return v
+	if severity, severe := tooSevere(r.Parts, rules.SeverityLimit); severe {
+		return Verdict{Outcome: molecule.OutcomeDeclaredFailure, Reason: "audit severity " + severity, Reply: said}
 	}
-	if blank(r.Parts) {
+	switch {
+	case mark == markSilent, quietData(r.Parts):
+		return Verdict{Outcome: molecule.OutcomeQuiet, Reply: said}
+	case blank(r.Parts):
 		return Verdict{Outcome: molecule.OutcomeEmpty, Reason: "completed without saying anything"}
-	}
-	for _, phantom := range rules.PhantomReplies {
-		if trimmed == phantom {
-			return Verdict{Outcome: molecule.OutcomeEmpty, Reason: "the reply is a placeholder for none", Reply: said}
-		}
+	case phantom(r.Parts, rules.PhantomReplies):
+		return Verdict{Outcome: molecule.OutcomeEmpty, Reason: "the reply is a placeholder for none", Reply: said}
 	}
 	return Verdict{Outcome: molecule.OutcomeOK, Reply: said}
 }
 
-// judgeData looks for an outcome or a severity in data parts.
-func judgeData(parts []molecule.Part, rules Rules) (Verdict, bool) {
+// quietData reports whether a data part says that there is nothing to say.
+func quietData(parts []molecule.Part) bool {
+	return slices.ContainsFunc(parts, func(p molecule.Part) bool {
+		return p.Data[dataOutcome] == string(molecule.OutcomeQuiet)
+	})
+}
+
+// tooSevere returns the first severity of an audit summary at or above limit.
+func tooSevere(parts []molecule.Part, limit string) (string, bool) {
+	least := rank(limit)
+	if least < 0 {
+		return "", false
+	}
 	for _, p := range parts {
-		if p.Data[dataOutcome] == string(molecule.OutcomeQuiet) {
-			return Verdict{Outcome: molecule.OutcomeQuiet}, true
-		}
-		summary, ok := p.Data["audit_summary"].(map[string]any)
-		if !ok || rules.SeverityLimit == "" {
-			continue
-		}
-		severity, _ := summary["severity"].(string) // absent: harmless
-		if rank(severity) >= rank(rules.SeverityLimit) {
-			return Verdict{Outcome: molecule.OutcomeDeclaredFailure, Reason: "audit severity " + severity}, true
+		summary, _ := p.Data["audit_summary"].(map[string]any) // absent: no severity
+		severity, _ := summary["severity"].(string)            // absent: harmless
+		if rank(severity) >= least {
+			return severity, true
 		}
 	}
-	return Verdict{}, false
+	return "", false
+}
+
+// phantom reports whether the text is one of placeholders, alone or again and
+// again: some agents put the same text into the artifact and into the status.
+func phantom(parts []molecule.Part, placeholders []string) bool {
+	whole := strings.TrimSpace(molecule.TextOf(parts))
+	return slices.ContainsFunc(placeholders, func(placeholder string) bool {
+		placeholder = strings.TrimSpace(placeholder)
+		if placeholder == "" || whole == "" {
+			return false
+		}
+		return whole == placeholder || !slices.ContainsFunc(parts, func(p molecule.Part) bool {
+			text := strings.TrimSpace(p.Text)
+			return text != "" && text != placeholder
+		})
+	})
 }
 
 // rank orders the severities of an audit summary from harmless to bad; an
@@ -231,12 +261,16 @@ func rank(severity string) int {
 // blank reports whether no part holds anything.
 func blank(parts []molecule.Part) bool {
 	for _, p := range parts {
-		if strings.TrimSpace(p.Text) != "" || len(p.Data) > 0 || p.File != "" {
+		if strings.ContainsFunc(p.Text, visible) || len(p.Data) > 0 || p.File != "" {
 			return false
 		}
 	}
 	return true
 }
+
+// visible reports whether a reader would see c: no space, no control character
+// and none that is there for formatting only.
+func visible(c rune) bool { return unicode.IsGraphic(c) && !unicode.IsSpace(c) }
 
 // Backoff returns how long to wait before the next attempt: 1 s, 5 s, 25 s,
 // and so on, up to a fifth longer by rnd in [0, 1).
