@@ -33,7 +33,10 @@ type bench struct {
 	stop func()
 }
 
-func newBench(t *testing.T, dir string, kind molecule.AgentKind, f deliver) *bench {
+// newBench starts a dispatcher on the store of dir. Call it inside a bubble.
+func newBench(
+	t *testing.T, dir string, kind molecule.AgentKind, f deliver, tweaks ...func(*dispatch.Options),
+) *bench {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
@@ -41,9 +44,13 @@ func newBench(t *testing.T, dir string, kind molecule.AgentKind, f deliver) *ben
 		t.Fatal(err)
 	}
 	b := &bench{t: t, db: db}
-	b.d = dispatch.New(dispatch.Options{
+	o := dispatch.Options{
 		Store: db, Couriers: map[molecule.AgentKind]dispatch.Courier{kind: f}, Drain: 20 * time.Second, Log: log,
-	})
+	}
+	for _, tweak := range tweaks {
+		tweak(&o)
+	}
+	b.d = dispatch.New(o)
 	s := supervised.New(supervised.Options{Log: log})
 	if err := errors.Join(
 		s.Add(supervised.Spec{Name: "store-writer", Run: db.RunWriter, Every: 30 * time.Second}),
@@ -87,15 +94,26 @@ func (b *bench) agent(name string, kind molecule.AgentKind, n int) molecule.Agen
 // send stores a run and hands it over.
 func (b *bench) send(a molecule.Agent, prompt string) string {
 	b.t.Helper()
-	r := molecule.Run{
-		AgentID: a.ID, Agent: a.Name, Trigger: molecule.TriggerManual, State: molecule.RunClaimed,
-		Slot: time.Now(), Prompt: prompt, Timeout: molecule.Duration(10 * time.Minute), MessageID: "m",
-	}
+	return b.sendWithin(a, prompt, 10*time.Minute)
+}
+
+// sendWithin is send with a time limit for the run.
+func (b *bench) sendWithin(a molecule.Agent, prompt string, limit time.Duration) string {
+	b.t.Helper()
+	r := claimed(a, prompt, limit)
 	if err := b.db.CreateRun(b.t.Context(), &r); err != nil {
 		b.t.Fatal(err)
 	}
 	b.d.Enqueue([]molecule.Run{r})
 	return r.ID
+}
+
+// claimed is a run as it is recorded before it is sent.
+func claimed(a molecule.Agent, prompt string, limit time.Duration) molecule.Run {
+	return molecule.Run{
+		AgentID: a.ID, Agent: a.Name, Trigger: molecule.TriggerManual, State: molecule.RunClaimed,
+		Slot: time.Now(), Prompt: prompt, Timeout: molecule.Duration(limit), MessageID: "m",
+	}
 }
 
 func (b *bench) run(id string) molecule.Run {
@@ -224,24 +242,6 @@ func TestDispatcher_triesAgainAsTheTableSays(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestDispatcher_takesOverWhatNobodyHolds(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, dir, molecule.AgentPush, func(context.Context, molecule.Delivery) molecule.Reply { return says("hi") })
-		a := b.agent("a", molecule.AgentPush, 1)
-		r := molecule.Run{AgentID: a.ID, Trigger: molecule.TriggerManual, State: molecule.RunClaimed, Slot: time.Now(), Prompt: "p", Timeout: molecule.Duration(time.Minute)}
-		if err := b.db.CreateRun(t.Context(), &r); err != nil { // claimed, and the hand-over lost
-			t.Fatal(err)
-		}
-		time.Sleep(31 * time.Second)
-		if got := b.run(r.ID); got.Outcome != molecule.OutcomeOK {
-			t.Errorf("the run nobody held is %q", got.Outcome)
-		}
-		b.close()
-	})
 }
 
 func TestDispatcher_stopsInOrder(t *testing.T) {
