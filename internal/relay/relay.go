@@ -36,6 +36,7 @@ type Relay struct {
 	store Store
 	log   *slog.Logger
 	seen  chan struct{} // buffered 1: one signal is enough; never closed
+	begun chan struct{} // closed once last is known, and before anyone subscribes
 
 	mu   sync.Mutex
 	subs map[*subscriber]struct{}
@@ -50,18 +51,16 @@ type subscriber struct {
 
 // New returns a Relay that reads from store.
 func New(store Store, log *slog.Logger) *Relay {
-	return &Relay{store: store, log: log, seen: make(chan struct{}, 1), subs: make(map[*subscriber]struct{})}
+	return &Relay{store: store, log: log, seen: make(chan struct{}, 1), begun: make(chan struct{}), subs: make(map[*subscriber]struct{})}
 }
 
 // Run offers committed events to the subscribers until ctx ends. A restart
 // goes on behind the last event that was offered.
 func (r *Relay) Run(ctx context.Context, beat *supervised.Beat) error {
-	for first := true; ; first = false {
+	for {
 		err := beat.Tick(ctx, func(ctx context.Context) error {
-			if first {
-				if err := r.catchUp(ctx); err != nil {
-					return err
-				}
+			if err := r.begin(ctx); err != nil {
+				return err
 			}
 			return r.offerNew(ctx)
 		})
@@ -77,22 +76,23 @@ func (r *Relay) Run(ctx context.Context, beat *supervised.Beat) error {
 	}
 }
 
-// catchUp begins at the newest event on a fresh relay: older ones are read
-// from the table by whoever wants them.
-func (r *Relay) catchUp(ctx context.Context) error {
-	r.mu.Lock()
-	fresh := r.last == 0 && len(r.subs) == 0
-	r.mu.Unlock()
-	if !fresh {
+// begin starts a fresh relay at the newest event: older ones are read from the
+// table by whoever wants them. Nobody has subscribed yet, so that no reader can
+// have read the table before what is skipped here was committed.
+func (r *Relay) begin(ctx context.Context) error {
+	select {
+	case <-r.begun:
 		return nil
+	default:
 	}
 	last, err := r.store.LastEventID(ctx)
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
-	r.last = max(r.last, last)
+	r.last = last
 	r.mu.Unlock()
+	close(r.begun)
 	return nil
 }
 
@@ -158,9 +158,15 @@ func (r *Relay) Events(ctx context.Context, f molecule.EventFilter) (molecule.Pa
 func (r *Relay) LastEventID(ctx context.Context) (int64, error) { return r.store.LastEventID(ctx) }
 
 // WatchEvents yields the events kept behind f.After and then those that come,
-// without a gap and without one twice, until ctx ends.
+// without a gap and without one twice, until ctx ends. It waits for the relay
+// to begin.
 func (r *Relay) WatchEvents(ctx context.Context, f molecule.EventFilter) iter.Seq2[molecule.Event, error] {
 	return func(yield func(molecule.Event, error) bool) {
+		select {
+		case <-r.begun:
+		case <-ctx.Done():
+			return
+		}
 		// Subscribe first: what is committed while the table is read then waits
 		// in the queue, and ids tell which of it was read already.
 		sub := r.subscribe(f)
