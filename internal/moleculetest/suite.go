@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"an agent that schedules need is kept", agentInUse},
 		{"a ref may be a unique prefix of an id", refs},
 		{"lists come in pages", pages},
+		{"filters that name nothing are refused", filters},
 		{"schedules are created, read, changed and removed", scheduleLifecycle},
 		{"schedules that are wrong are refused by code", scheduleRefusals},
 		{"a paused schedule has no slots", pauseAndResume},
@@ -112,6 +113,14 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
+// must ends the test when a call that has to work did not.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func ptr[T any](v T) *T { return &v }
 
 func agentLifecycle(t *testing.T, s Services) {
@@ -124,21 +133,15 @@ func agentLifecycle(t *testing.T, s Services) {
 		t.Errorf("the program was not resolved: %+v", a.Exec)
 	}
 	read, err := s.Agents.Agent(ctx, "echo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	same(t, "the agent read back", read, a)
 
 	changed, err := s.Agents.UpdateAgent(ctx, "echo", molecule.AgentUpdate{Name: ptr("loud"), MaxConcurrent: ptr(3)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if changed.ID != a.ID || changed.Name != "loud" || changed.MaxConcurrent != 3 {
 		t.Errorf("changed agent is %+v", changed)
 	}
-	if err := s.Agents.RemoveAgent(ctx, "loud"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Agents.RemoveAgent(ctx, "loud"))
 	_, err = s.Agents.Agent(ctx, "loud")
 	wantCode(t, err, molecule.NotFound, "a removed agent")
 	upper(t, s) // its name is free again
@@ -178,9 +181,7 @@ func agentInUse(t *testing.T, s Services) {
 	upper(t, s)
 	yearly(t, s, "hello")
 	wantCode(t, s.Agents.RemoveAgent(ctx, "echo"), molecule.Conflict, "an agent that a schedule names")
-	if err := s.Schedules.RemoveSchedule(ctx, "hello"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Schedules.RemoveSchedule(ctx, "hello"))
 	if err := s.Agents.RemoveAgent(ctx, "echo"); err != nil {
 		t.Errorf("an agent that nothing needs any more: %v", err)
 	}
@@ -190,9 +191,7 @@ func refs(t *testing.T, s Services) {
 	ctx := s.context(t)
 	a := upper(t, s)
 	b := molecule.Agent{Name: "other", Exec: &molecule.Exec{Command: "cat"}}
-	if err := s.Agents.CreateAgent(ctx, &b); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Agents.CreateAgent(ctx, &b))
 	common := 0
 	for a.ID[common] == b.ID[common] {
 		common++
@@ -204,6 +203,30 @@ func refs(t *testing.T, s Services) {
 	if common > 0 {
 		_, err = s.Agents.Agent(ctx, a.ID[:common])
 		wantCode(t, err, molecule.Invalid, "an ambiguous prefix")
+	}
+}
+
+func filters(t *testing.T, s Services) {
+	ctx := s.context(t)
+	upper(t, s)
+	yearly(t, s, "hello")
+	_, err := s.Agents.Agents(ctx, molecule.AgentFilter{State: "onlin"})
+	wantCode(t, err, molecule.Invalid, "agents in a state that is none")
+	_, err = s.Agents.Agents(ctx, molecule.AgentFilter{Kind: "pigeon"})
+	wantCode(t, err, molecule.Invalid, "agents of a kind that is none")
+	_, err = s.Schedules.Schedules(ctx, molecule.ScheduleFilter{State: "asleep"})
+	wantCode(t, err, molecule.Invalid, "schedules in a state that is none")
+	_, err = s.Runs.Runs(ctx, molecule.RunFilter{Outcome: "okay"})
+	wantCode(t, err, molecule.Invalid, "runs of an outcome that is none")
+	_, err = s.Schedules.Schedules(ctx, molecule.ScheduleFilter{Agent: "nobody"})
+	wantCode(t, err, molecule.NotFound, "schedules of nobody")
+	paused, err := s.Schedules.Schedules(ctx, molecule.ScheduleFilter{State: molecule.SchedulePaused})
+	if err != nil || len(paused.Items) != 0 {
+		t.Errorf("paused schedules are %+v (%v), want none", paused.Items, err)
+	}
+	mine, err := s.Schedules.Schedules(ctx, molecule.ScheduleFilter{Agent: "echo", State: molecule.ScheduleActive})
+	if err != nil || len(mine.Items) != 1 {
+		t.Errorf("active schedules of echo are %+v (%v), want one", mine.Items, err)
 	}
 }
 
@@ -236,39 +259,33 @@ func scheduleLifecycle(t *testing.T, s Services) {
 	ctx := s.context(t)
 	a := upper(t, s)
 	sched := yearly(t, s, "hello")
-	if sched.ID == "" || sched.AgentID != a.ID || sched.TZ != "UTC" || sched.State != molecule.ScheduleActive {
+	want := molecule.Schedule{
+		ID: sched.ID, Name: "hello", AgentID: a.ID, Agent: "echo", Cron: "0 0 1 1 *", TZ: "UTC", Description: sched.Description,
+		Prompt: "say hello", State: molecule.ScheduleActive, Timeout: molecule.Duration(molecule.DefaultTimeout),
+		NextSlot: sched.NextSlot, CreatedAt: sched.CreatedAt, UpdatedAt: sched.UpdatedAt,
+	}
+	same(t, "the schedule created", sched, want)
+	if sched.ID == "" || sched.Description == "" || sched.NextSlot.IsZero() {
 		t.Errorf("created schedule lacks what the daemon decides: %+v", sched)
 	}
-	if sched.Description == "" || sched.NextSlot.IsZero() || sched.Timeout != molecule.Duration(molecule.DefaultTimeout) {
-		t.Errorf("created schedule lacks its description, first slot or timeout: %+v", sched)
-	}
 	read, err := s.Schedules.Schedule(ctx, "hello")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	same(t, "the schedule read back", read, sched)
 
-	changed, err := s.Schedules.UpdateSchedule(ctx, "hello", molecule.ScheduleUpdate{Prompt: ptr("say more")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if changed.Prompt != "say more" || !changed.NextSlot.Equal(sched.NextSlot) {
-		t.Errorf("a new prompt gave %q and moved the slot from %v to %v", changed.Prompt, sched.NextSlot, changed.NextSlot)
-	}
-	changed, err = s.Schedules.UpdateSchedule(ctx, "hello", molecule.ScheduleUpdate{Cron: ptr("0 0 2 1 *"), TZ: ptr("Europe/Berlin")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if changed.NextSlot.Equal(sched.NextSlot) || changed.TZ != "Europe/Berlin" {
-		t.Errorf("a new expression left the slot at %v in %s", changed.NextSlot, changed.TZ)
+	want, err = s.Schedules.UpdateSchedule(ctx, "hello", molecule.ScheduleUpdate{Prompt: ptr("say more")})
+	must(t, err)
+	sched.Prompt, sched.UpdatedAt = "say more", want.UpdatedAt
+	same(t, "the schedule with a new prompt", want, sched)
+	moved, err := s.Schedules.UpdateSchedule(ctx, "hello", molecule.ScheduleUpdate{Cron: ptr("0 0 2 1 *"), TZ: ptr("Europe/Berlin")})
+	must(t, err)
+	if moved.NextSlot.Equal(sched.NextSlot) || moved.TZ != "Europe/Berlin" {
+		t.Errorf("a new expression left the slot at %v in %s", moved.NextSlot, moved.TZ)
 	}
 	slots, err := s.Schedules.NextSlots(ctx, "hello", 2)
-	if err != nil || len(slots) != 2 || !slots[0].Equal(changed.NextSlot) || !slots[1].After(slots[0]) {
-		t.Errorf("next slots are %v (%v), want two from %v", slots, err, changed.NextSlot)
-	}
-	if err := s.Schedules.RemoveSchedule(ctx, "hello"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	same(t, "the next slots", slots, []time.Time{moved.NextSlot, moved.NextSlot.AddDate(1, 0, 0)})
+
+	must(t, s.Schedules.RemoveSchedule(ctx, "hello"))
 	_, err = s.Schedules.Schedule(ctx, "hello")
 	wantCode(t, err, molecule.NotFound, "a removed schedule")
 }
@@ -322,34 +339,32 @@ func pauseAndResume(t *testing.T, s Services) {
 
 func triggerAndWait(t *testing.T, s Services) {
 	ctx := s.context(t)
-	upper(t, s)
+	a := upper(t, s)
 	sched := yearly(t, s, "hello")
 	claimed, err := s.Schedules.TriggerSchedule(ctx, "hello")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if claimed.Trigger != molecule.TriggerManual || claimed.ScheduleID != sched.ID || claimed.MessageID == "" {
-		t.Errorf("claimed run is %+v", claimed)
-	}
+	must(t, err)
+	same(t, "the run as claimed", claimed, molecule.Run{
+		ID: claimed.ID, ScheduleID: sched.ID, Schedule: "hello", AgentID: a.ID, Agent: "echo", Trigger: molecule.TriggerManual,
+		Slot: claimed.Slot, Slots: 1, State: molecule.RunClaimed, MessageID: claimed.MessageID, Timeout: sched.Timeout,
+		DueAt: claimed.Slot, ClaimedAt: claimed.ClaimedAt, Prompt: "say hello",
+	})
 	done, err := s.Runs.WaitRun(ctx, claimed.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if done.Outcome != molecule.OutcomeOK || strings.TrimSpace(done.Reply) != "SAY HELLO" || done.State != molecule.RunFinished {
 		t.Errorf("the run ended as %s %q (%s)", done.Outcome, done.Reply, done.Reason)
 	}
 	full, err := s.Runs.Run(ctx, claimed.ID)
-	if err != nil || full.Prompt != "say hello" || len(full.Attempts) != 1 || full.Attempts[0].Outcome != molecule.OutcomeOK {
-		t.Errorf("the run in full is %+v (%v)", full, err)
+	must(t, err)
+	if full.Prompt != "say hello" || len(full.Attempts) != 1 || full.Attempts[0].Outcome != molecule.OutcomeOK {
+		t.Errorf("the run in full is %+v", full)
 	}
 	list, err := s.Runs.Runs(ctx, molecule.RunFilter{Schedule: "hello"})
-	if err != nil || len(list.Items) != 1 || list.Items[0].ID != claimed.ID {
-		t.Errorf("the runs of the schedule are %+v (%v)", list.Items, err)
-	}
+	must(t, err)
+	full.Prompt, full.Attempts = "", nil // left out of lists
+	same(t, "the runs of the schedule", list.Items, []molecule.Run{full})
 	after, err := s.Schedules.Schedule(ctx, "hello")
-	if err != nil || after.LastOutcome != molecule.OutcomeOK || len(after.Recent) != 1 {
-		t.Errorf("the schedule remembers %q and %v (%v)", after.LastOutcome, after.Recent, err)
-	}
+	must(t, err)
+	same(t, "what the schedule remembers", after.Recent, []molecule.Outcome{molecule.OutcomeOK})
 	_, err = s.Schedules.TriggerSchedule(ctx, "nothing")
 	wantCode(t, err, molecule.NotFound, "a trigger of nothing")
 }
@@ -358,9 +373,7 @@ func startRun(t *testing.T, s Services) {
 	ctx := s.context(t)
 	upper(t, s)
 	run, err := s.Runs.StartRun(ctx, molecule.NewRun{Agent: "echo", Prompt: "hi"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	done, err := s.Runs.WaitRun(ctx, run.ID)
 	if err != nil || strings.TrimSpace(done.Reply) != "HI" || done.Schedule != "" {
 		t.Errorf("the run is %+v (%v)", done, err)
@@ -376,13 +389,9 @@ func startRun(t *testing.T, s Services) {
 func waitEnds(t *testing.T, s Services) {
 	ctx := s.context(t)
 	a := molecule.Agent{Name: "slow", Exec: &molecule.Exec{Command: "sleep 60"}}
-	if err := s.Agents.CreateAgent(ctx, &a); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Agents.CreateAgent(ctx, &a))
 	run, err := s.Runs.StartRun(ctx, molecule.NewRun{Agent: "slow", Prompt: "x", Timeout: molecule.Duration(time.Minute)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
 	_, err = s.Runs.WaitRun(short, run.ID)
@@ -396,13 +405,9 @@ func events(t *testing.T, s Services) {
 	if _, err := s.Schedules.PauseSchedule(ctx, "hello"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Schedules.RemoveSchedule(ctx, "hello"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.Schedules.RemoveSchedule(ctx, "hello"))
 	page, err := s.Events.Events(ctx, molecule.EventFilter{Types: []string{"schedule.", "agent."}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var got []string
 	var last int64
 	for _, e := range page.Items {
@@ -449,9 +454,7 @@ func watch(t *testing.T, s Services) {
 func alive(t *testing.T, s Services) {
 	ctx := s.context(t)
 	l, err := s.Liveness.Liveness(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, name := range []string{"scheduler", "dispatcher", "event-relay", "store-writer", "bookkeeper"} {
 		if _, ok := l.Subsystems[name]; !ok {
 			t.Errorf("liveness lacks %s: %v", name, l.Subsystems)

@@ -81,6 +81,9 @@ func (s *Service) Agent(ctx context.Context, ref string) (molecule.Agent, error)
 
 // Agents returns a page of agents, by name.
 func (s *Service) Agents(ctx context.Context, f molecule.AgentFilter) (molecule.Page[molecule.Agent], error) {
+	if err := f.Validate(); err != nil {
+		return molecule.Page[molecule.Agent]{}, err
+	}
 	return s.store.Agents(ctx, f)
 }
 

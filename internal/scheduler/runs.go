@@ -65,6 +65,9 @@ func (s *Service) Run(ctx context.Context, ref string) (molecule.Run, error) {
 
 // Runs returns a page of runs, newest first.
 func (s *Service) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error) {
+	if err := f.Validate(); err != nil {
+		return molecule.Page[molecule.Run]{}, err
+	}
 	return s.store.Runs(ctx, f)
 }
 

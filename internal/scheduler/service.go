@@ -102,6 +102,9 @@ func (s *Service) Schedule(ctx context.Context, ref string) (molecule.Schedule, 
 
 // Schedules returns a page of schedules, by name.
 func (s *Service) Schedules(ctx context.Context, f molecule.ScheduleFilter) (molecule.Page[molecule.Schedule], error) {
+	if err := f.Validate(); err != nil {
+		return molecule.Page[molecule.Schedule]{}, err
+	}
 	return s.store.Schedules(ctx, f)
 }
 

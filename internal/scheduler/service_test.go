@@ -28,7 +28,7 @@ func TestTriggerSchedule_runsWhateverTheState(t *testing.T) {
 			if err != nil || claimed.State != molecule.RunClaimed || claimed.Trigger != molecule.TriggerManual {
 				t.Fatalf("got %+v, %v", claimed, err)
 			}
-			ended, err := p.service.WaitRun(t.Context(), claimed.ID[:13])
+			ended, err := p.service.WaitRun(t.Context(), claimed.ID[:30])
 			if err != nil || ended.Outcome != molecule.OutcomeOK || ended.Reply != "did work" || ended.Schedule != "a" {
 				t.Errorf("it ended as %+v, %v", ended, err)
 			}

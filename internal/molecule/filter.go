@@ -1,0 +1,38 @@
+package molecule
+
+import "strings"
+
+// Validate refuses a kind or a state that no agent has: a filter that is
+// misspelt must not look like an empty list.
+func (f AgentFilter) Validate() error {
+	if err := choice("kind", f.Kind, AgentExec, AgentPush); err != nil {
+		return err
+	}
+	return choice("state", f.State, AgentPending, AgentOnline, AgentOffline)
+}
+
+// Validate refuses a state that no schedule has.
+func (f ScheduleFilter) Validate() error {
+	return choice("state", f.State, ScheduleActive, SchedulePaused, ScheduleError, ScheduleFinished)
+}
+
+// Validate refuses an outcome that no run has.
+func (f RunFilter) Validate() error { return choice("outcome", f.Outcome, Outcomes()...) }
+
+// choice refuses a value that is neither empty nor one of all.
+func choice[T ~string](what string, value T, all ...T) error {
+	names := make([]string, len(all))
+	for i, v := range all {
+		if names[i] = string(v); v == value {
+			return nil
+		}
+	}
+	if value == "" {
+		return nil
+	}
+	err := Errorf(Invalid, "no %s is called %q", what, clip(string(value), 80))
+	if near := Nearest(string(value), names); near != "" {
+		return err.WithHint("did you mean %s?", near)
+	}
+	return err.WithHint("it is one of %s", strings.Join(names, ", "))
+}
