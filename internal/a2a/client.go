@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -22,12 +23,19 @@ const (
 
 // Options are what a Client needs.
 type Options struct {
-	Guard *netguard.Guard
+	Guard Guard
+}
+
+// Guard judges what may be called, and calls it. A *netguard.Guard is one.
+type Guard interface {
+	Client(netguard.Class) *http.Client
+	PatientClient(netguard.Class) *http.Client
+	CheckURL(raw string) (*url.URL, error)
 }
 
 // Client delivers prompts to push agents. It may be used by several goroutines.
 type Client struct {
-	guard *netguard.Guard
+	guard Guard
 
 	mu    sync.Mutex
 	known map[string]endpoint // by agent id and URL

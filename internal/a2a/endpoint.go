@@ -51,7 +51,7 @@ const (
 
 // client returns an HTTP client for one exchange with e, which reads at most
 // maxReply bytes.
-func (e endpoint) client(g *netguard.Guard, p patience) *http.Client {
+func (e endpoint) client(g Guard, p patience) *http.Client {
 	doer := g.Client(e.class)
 	if p == patient {
 		doer = g.PatientClient(e.class)

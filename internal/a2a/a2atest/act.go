@@ -1,0 +1,193 @@
+package a2atest
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// Act is how an agent answers one request.
+type Act func(c *Call)
+
+// Stage is a task at one moment.
+type Stage struct {
+	State     molecule.TaskState
+	Says      string   // the status message
+	Artifacts []string // the text of each
+}
+
+// Says answers with a message.
+func Says(text string) Act {
+	return func(c *Call) { c.answer(c.kind("message", c.Face.Message("agent", text))) }
+}
+
+// Task answers a send with a task at its first stage. Each time the task is
+// asked for it is one stage further, until the last. A send that waits is
+// answered with the last stage.
+func Task(stages ...Stage) Act {
+	return func(c *Call) {
+		w := &work{id: "task-1", asked: c.Text, stages: stages}
+		if c.wait {
+			w.stages = stages[len(stages)-1:]
+		}
+		c.agent.mu.Lock()
+		defer c.agent.mu.Unlock()
+		c.agent.tasks[w.id] = w
+		c.answer(c.kind("task", w.as(c.Face)))
+	}
+}
+
+// Completes answers with a task that is done, one artifact for each text.
+func Completes(artifacts ...string) Act {
+	return Task(Stage{State: molecule.TaskCompleted, Artifacts: artifacts})
+}
+
+// work is a task that an agent has taken.
+type work struct {
+	id, asked string
+	stages    []Stage
+}
+
+func (w *work) as(f Face) map[string]any { return f.task(w.id, w.asked, w.stages[0]) }
+
+// Holds gives a a task that it took before the test began.
+func (a *Agent) Holds(id string, stages ...Stage) *Agent {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tasks[id] = &work{id: id, stages: append([]Stage{{State: molecule.TaskWorking}}, stages...)}
+	return a
+}
+
+func (c *Call) get() {
+	c.agent.mu.Lock()
+	defer c.agent.mu.Unlock()
+	w, ok := c.agent.tasks[c.TaskID]
+	if !ok {
+		c.refuse(TaskNotFound, "task not found")
+		return
+	}
+	if len(w.stages) > 1 {
+		w.stages = w.stages[1:]
+	}
+	c.answer(c.kind("task", w.as(c.Face)))
+}
+
+func (c *Call) cancel() {
+	c.agent.mu.Lock()
+	defer c.agent.mu.Unlock()
+	w, ok := c.agent.tasks[c.TaskID]
+	switch {
+	case !ok:
+		c.refuse(TaskNotFound, "task not found")
+	case w.stages[0].State.Terminal():
+		c.refuse(TaskNotCancelable, "it is over")
+	default:
+		w.stages = []Stage{{State: molecule.TaskCanceled}}
+		c.answer(c.kind("task", w.as(c.Face)))
+	}
+}
+
+// Result answers with a result as it stands, in the envelope of JSON-RPC when
+// the face has one.
+func Result(text string) Act {
+	return func(c *Call) { c.answer([]byte(text)) }
+}
+
+// RPCError answers with an error.
+func RPCError(code int, message string) Act {
+	return func(c *Call) { c.refuse(code, message) }
+}
+
+// Status answers with a bare status, and Retry-After unless it is empty.
+func Status(status int, retryAfter string) Act {
+	return func(c *Call) {
+		if retryAfter != "" {
+			c.w.Header().Set("Retry-After", retryAfter)
+		}
+		c.w.WriteHeader(status)
+	}
+}
+
+// Body answers 200 with body.
+func Body(body string) Act {
+	return func(c *Call) { c.write(http.StatusOK, []byte(body)) }
+}
+
+// Size answers with a message, the whole answer size bytes long.
+func Size(size int) Act {
+	return func(c *Call) {
+		full := &counting{ResponseWriter: c.w}
+		c.w = full
+		Says("@")(c)
+		text := bytes.Repeat([]byte("x"), size-len(full.body)+1)
+		c.w = full.ResponseWriter
+		c.w.Header().Set("Content-Length", strconv.Itoa(size))
+		c.write(http.StatusOK, bytes.Replace(full.body, []byte("@"), text, 1))
+	}
+}
+
+// counting keeps an answer back.
+type counting struct {
+	http.ResponseWriter
+	body []byte
+}
+
+// WriteHeader does nothing yet.
+func (w *counting) WriteHeader(int) {}
+
+// Write keeps p.
+func (w *counting) Write(p []byte) (int, error) {
+	w.body = append(w.body, p...)
+	return len(p), nil
+}
+
+// Redirects answers 307, which asks for the same request elsewhere.
+func Redirects(to string) Act {
+	return func(c *Call) {
+		c.w.Header().Set("Location", to)
+		c.w.WriteHeader(http.StatusTemporaryRedirect)
+	}
+}
+
+// Later waits before it acts.
+func Later(d time.Duration, act Act) Act {
+	return func(c *Call) {
+		if molecule.Sleep(c.r.Context(), d) == nil {
+			act(c)
+		}
+	}
+}
+
+// Hangs never answers.
+func Hangs() Act {
+	return func(c *Call) {
+		select {
+		case <-c.r.Context().Done():
+		case <-c.agent.done:
+		}
+	}
+}
+
+// Cuts closes the connection without an answer.
+func Cuts() Act { return cutsAfter("") }
+
+// CutsMidway closes the connection in the middle of an answer.
+func CutsMidway() Act {
+	return cutsAfter("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"jsonrpc\"")
+}
+
+func cutsAfter(text string) Act {
+	return func(c *Call) {
+		conn, _, err := http.NewResponseController(c.w).Hijack()
+		if err != nil {
+			http.Error(c.w, fmt.Sprintf("cannot cut: %v", err), http.StatusTeapot)
+			return
+		}
+		_, _ = conn.Write([]byte(text)) // the client may have left
+		_ = conn.Close()                // and so may we
+	}
+}
