@@ -184,6 +184,7 @@ func TestDispatcher_keepsAnAgentToItsPlaces(t *testing.T) {
 					ids = append(ids, b.send(a, "work"))
 				}
 				time.Sleep(c.wantAllWithin + 100*time.Millisecond)
+				synctest.Wait() // the race detector takes no sleep for an order
 				for _, id := range ids {
 					if r := b.run(id); r.Outcome != molecule.OutcomeOK {
 						t.Errorf("a run is %q after %v", r.Outcome, c.wantAllWithin)

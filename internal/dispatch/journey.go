@@ -132,7 +132,7 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 			pause = Backoff(attempt-first+1, rand.Float64())
 		}
 		now := molecule.Now()
-		if !v.Retry || attempt-first >= retries(v.Outcome) || now.Add(pause).After(deadline) {
+		if !v.Retry || attempt-first >= retries(v.Outcome) || !now.Add(pause).Before(deadline) {
 			j.finish(v)
 			return nil
 		}

@@ -148,6 +148,7 @@ func TestDispatcher_sendsTheSameMessageInEachAttempt(t *testing.T) {
 		})
 		b.send(b.agent("a", molecule.AgentPush, 1), "work")
 		time.Sleep(time.Minute)
+		synctest.Wait() // the race detector takes no sleep for an order
 		type sent struct {
 			Attempt                 int
 			Message, Text, HandleOf string
@@ -202,6 +203,7 @@ func TestDispatcher_triesNoMoreOnceItStops(t *testing.T) {
 		time.Sleep(time.Second)
 		began := time.Now()
 		b.stop()
+		synctest.Wait()
 		if took := time.Since(began); took > 21*time.Second {
 			t.Errorf("stopping took %v", took)
 		}
