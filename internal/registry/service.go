@@ -109,6 +109,9 @@ func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.Agent
 		return molecule.Agent{}, err
 	}
 	return s.store.UpdateAgent(ctx, before.ID, func(a *molecule.Agent) error {
+		if err := s.allowed(ctx, *a); err != nil {
+			return err // an administrator took it over meanwhile
+		}
 		apply(a, up)
 		if up.URL != nil {
 			a.URLOwner = wanted.URLOwner
