@@ -92,13 +92,15 @@ func (x *exchange) reply() molecule.Reply {
 	return r
 }
 
-// retryAfter reads seconds or a date; 0 when there is neither.
+// retryAfter reads seconds or a date; 0 when there is neither. More than a day
+// is a day: no run waits that long.
 func retryAfter(v string, now time.Time) time.Duration {
-	if n, err := strconv.Atoi(v); err == nil {
-		return max(time.Duration(n)*time.Second, 0)
+	const day = 24 * time.Hour
+	if n, err := strconv.Atoi(v); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(min(max(n, 0), int(day/time.Second))) * time.Second
 	}
 	if at, err := http.ParseTime(v); err == nil {
-		return max(at.Sub(now), 0)
+		return min(max(at.Sub(now), 0), day)
 	}
 	return 0
 }

@@ -2,6 +2,7 @@ package a2a
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -184,11 +185,11 @@ func parts03(parts []part03) []molecule.Part {
 			all = append(all, molecule.Part{Text: p.Text})
 		case len(p.Data) > 0:
 			var v any
-			if json.Unmarshal(p.Data, &v) == nil { // it was parsed once already
+			if json.Unmarshal(p.Data, &v) == nil && v != nil { // it was parsed once already
 				all = append(all, dataPart(v))
 			}
 		case p.File != nil:
-			all = append(all, molecule.Part{File: fileName(p.File.Name + p.File.URI)})
+			all = append(all, molecule.Part{File: fileName(cmp.Or(p.File.URI, p.File.Name))})
 		}
 	}
 	return all

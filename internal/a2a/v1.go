@@ -105,9 +105,13 @@ func parts1(parts sdk.ContentParts) []molecule.Part {
 		}
 		switch v := p.Content.(type) {
 		case sdk.Text:
-			all = append(all, molecule.Part{Text: string(v)})
+			if v != "" {
+				all = append(all, molecule.Part{Text: string(v)})
+			}
 		case sdk.Data:
-			all = append(all, dataPart(p.Data()))
+			if v.Value != nil {
+				all = append(all, dataPart(v.Value))
+			}
 		case sdk.URL:
 			all = append(all, molecule.Part{File: string(v)})
 		case sdk.Raw:
@@ -121,9 +125,6 @@ func parts1(parts sdk.ContentParts) []molecule.Part {
 func dataPart(v any) molecule.Part {
 	if m, ok := v.(map[string]any); ok {
 		return molecule.Part{Data: m}
-	}
-	if v == nil {
-		return molecule.Part{}
 	}
 	return molecule.Part{Data: map[string]any{"value": v}}
 }
