@@ -151,14 +151,23 @@ func (s speaker1) send(ctx context.Context, c *http.Client, d molecule.Delivery)
 
 func (s speaker1) task(ctx context.Context, c *http.Client, id string) answer {
 	return s.exchange(c, func(t a2aclient.Transport) (any, error) {
-		return t.GetTask(ctx, params1(), &sdk.GetTaskRequest{ID: sdk.TaskID(id)})
+		return t.GetTask(ctx, params1(), &sdk.GetTaskRequest{ID: s.taskID(id)})
 	})
 }
 
 func (s speaker1) cancel(ctx context.Context, c *http.Client, id string) answer {
 	return s.exchange(c, func(t a2aclient.Transport) (any, error) {
-		return t.CancelTask(ctx, params1(), &sdk.CancelTaskRequest{ID: sdk.TaskID(id)})
+		return t.CancelTask(ctx, params1(), &sdk.CancelTaskRequest{ID: s.taskID(id)})
 	})
+}
+
+// taskID returns an id as the SDK has to get it. Over HTTP+JSON the SDK (2.3.1)
+// puts it into the path as it is and then decodes that path twice.
+func (s speaker1) taskID(id string) sdk.TaskID {
+	if s.binding == rest {
+		id = url.PathEscape(url.PathEscape(id))
+	}
+	return sdk.TaskID(id)
 }
 
 // params1 are the headers of every request of 1.0.

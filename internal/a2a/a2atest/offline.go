@@ -14,7 +14,7 @@ import (
 )
 
 // Wire leads to one agent over pipes in memory. It stands in for a
-// netguard.Guard, with the same patience, where time is not real.
+// netguard.Guard, with the same patience and no redirects, where time is not real.
 type Wire struct {
 	brief, patient *http.Client
 }
@@ -62,7 +62,10 @@ type pipes struct {
 }
 
 func (p *pipes) client(headers time.Duration) *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: p.dial, ResponseHeaderTimeout: headers}}
+	return &http.Client{
+		Transport:     &http.Transport{DialContext: p.dial, ResponseHeaderTimeout: headers},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
