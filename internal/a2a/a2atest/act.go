@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -117,31 +116,26 @@ func Body(body string) Act {
 	return func(c *Call) { c.write(http.StatusOK, []byte(body)) }
 }
 
-// Size answers with a message, the whole answer size bytes long.
+// Size answers with a message that says "done", and blanks behind it until the
+// answer is size bytes long. Blanks cost the client less than a long text.
 func Size(size int) Act {
 	return func(c *Call) {
-		full := &counting{ResponseWriter: c.w}
-		c.w = full
-		Says("@")(c)
-		text := bytes.Repeat([]byte("x"), size-len(full.body)+1)
-		c.w = full.ResponseWriter
-		c.w.Header().Set("Content-Length", strconv.Itoa(size))
-		c.write(http.StatusOK, bytes.Replace(full.body, []byte("@"), text, 1))
+		c.w = &padded{ResponseWriter: c.w, size: size}
+		Says("done")(c)
 	}
 }
 
-// counting keeps an answer back.
-type counting struct {
+// padded writes blanks behind the one thing that is written.
+type padded struct {
 	http.ResponseWriter
-	body []byte
+	size int
 }
 
-// WriteHeader does nothing yet.
-func (w *counting) WriteHeader(int) {}
-
-// Write keeps p.
-func (w *counting) Write(p []byte) (int, error) {
-	w.body = append(w.body, p...)
+// Write writes p and the blanks.
+func (w *padded) Write(p []byte) (int, error) {
+	if _, err := w.ResponseWriter.Write(append(p, bytes.Repeat([]byte(" "), w.size-len(p))...)); err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }
 
