@@ -86,7 +86,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 		return err
 	}
 	d.tokens = tokens
-	d.books = &bookkeeper{store: d.store, transitions: d.supervisor.Transitions(), used: tokens.Used, changed: d.relay.Seen()}
+	d.books = newBookkeeper(d.store, d.supervisor.Transitions(), tokens.Used, d.relay.Seen())
 	live := &liveness{supervisor: d.supervisor, books: d.books}
 	d.services.live = live
 	metrics := d.running()
@@ -239,7 +239,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var parts sync.WaitGroup
-	parts.Go(func() { stop(d.supervisor.Run(ctx)) })
+	var failed error // why the supervisor gave up
+	parts.Go(func() {
+		failed = d.supervisor.Run(ctx)
+		stop(failed)
+	})
 
 	err := firstToken(ctx, d.store, d.dir, d.log)
 	if err == nil {
@@ -249,14 +253,18 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.log.Info("serving", "version", molecule.Version(), "data_dir", d.dir, "listen", d.listening())
 		err = d.serve(ctx, stop)
 	}
-	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, context.Canceled) && errors.Is(err, context.Canceled):
-		err = nil // told to stop before it had begun
-	case err == nil && !errors.Is(cause, context.Canceled):
-		err = cause
-	}
+	cause := context.Cause(ctx)
 	stop(err)
 	parts.Wait()
+	switch {
+	case failed != nil:
+		err = failed // whatever else went wrong, went wrong because of it
+	case err == nil, errors.Is(err, context.Canceled):
+		err = cause // also when it was told to stop before it had begun
+	}
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
 	return errors.Join(err, d.lastBooks(context.WithoutCancel(ctx)), d.close())
 }
 

@@ -11,21 +11,22 @@ import (
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
-// liveness implements [molecule.LivenessService] and asks nobody: subsystems
-// come from the supervisor's memory, counts from the bookkeeper's last turn.
+// liveness implements [molecule.LivenessService] and depends on nobody:
+// subsystems come from the supervisor's memory, counts from the bookkeeper's
+// last turn, or from the next one when that is soon enough.
 type liveness struct {
 	supervisor *supervised.Supervisor
 	books      *bookkeeper
 }
 
 // Liveness returns the state of everything that is watched.
-func (l *liveness) Liveness(context.Context) (molecule.Liveness, error) {
+func (l *liveness) Liveness(ctx context.Context) (molecule.Liveness, error) {
 	healthy, _ := l.supervisor.IsHealthy()
 	out := molecule.Liveness{Healthy: healthy, Subsystems: make(map[string]molecule.Subsystem)}
 	for _, s := range l.supervisor.Snapshot() {
 		out.Subsystems[s.Name] = rounded(s.Subsystem)
 	}
-	if c := l.books.latest.Load(); c != nil {
+	if c := l.books.counts(ctx); c != nil {
 		out.Agents, out.Schedules, out.AsOf = c.agents, c.schedules, c.asOf
 	}
 	return out, nil

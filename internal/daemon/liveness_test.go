@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -155,5 +156,21 @@ func TestReady_namesWhatKeepsItFromBeingReady(t *testing.T) {
 	})
 	if status, body := get(t, r, "/health"); status != http.StatusOK || body != `{"status":"ok"}`+"\n" {
 		t.Errorf("/health is %d %s; the process does answer", status, body)
+	}
+}
+
+func TestLiveness_countsWhatWasJustChanged(t *testing.T) {
+	t.Parallel()
+	r := serve(t, nil)
+	ctx := asDaemon(t)
+	for i := range 30 {
+		a := molecule.Agent{Name: fmt.Sprintf("agent-%d", i), Exec: &molecule.Exec{Command: "cat"}}
+		if err := r.services.agents.CreateAgent(ctx, &a); err != nil {
+			t.Fatal(err)
+		}
+		l, err := r.services.live.Liveness(ctx)
+		if err != nil || l.Agents.Online != i+1 {
+			t.Errorf("after agent %d was made there are %d, %v", i+1, l.Agents.Online, err)
+		}
 	}
 }

@@ -18,9 +18,10 @@ import (
 // running is a whole daemon on a real store in a directory of its own.
 type running struct {
 	*Daemon
-	dir  string
-	log  *logged
-	stop func() error // stops it once and returns what Run returned
+	dir   string
+	log   *logged
+	ended chan struct{} // closed when Run has returned
+	stop  func() error  // stops it once and returns what Run returned
 }
 
 // logged keeps what the daemon says.
@@ -64,7 +65,7 @@ func serveWith(t testing.TB, change func(*Config), before func(*Daemon) error) *
 	if change != nil {
 		change(&cfg)
 	}
-	r := &running{dir: dir, log: new(logged)}
+	r := &running{dir: dir, log: new(logged), ended: make(chan struct{})}
 	if r.Daemon, err = New(t.Context(), cfg, slog.New(slog.NewTextHandler(r.log, nil))); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,10 @@ func serveWith(t testing.TB, change func(*Config), before func(*Daemon) error) *
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var parts sync.WaitGroup
 	var result error
-	parts.Go(func() { result = r.Run(ctx) })
+	parts.Go(func() {
+		defer close(r.ended)
+		result = r.Run(ctx)
+	})
 	asked := false // then the test judges how it ended
 	r.stop = func() error {
 		asked = true

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -40,6 +41,7 @@ type DB struct {
 	schema    int64
 	jobs      chan *job     // never closed; unbuffered: a job waits with its caller
 	committed chan struct{} // never closed; one signal is enough
+	version   atomic.Uint64 // see Version
 	closed    chan struct{} // closed by Close
 	closeOnce sync.Once
 }
@@ -93,6 +95,10 @@ func (db *DB) open(ctx context.Context) error {
 	db.writes, db.reads = newStatements(db.writer), newStatements(db.reader)
 	return nil
 }
+
+// Version returns a number that changes with every commit that has an event,
+// before the caller of the change is answered.
+func (db *DB) Version() uint64 { return db.version.Load() }
 
 // Size returns how many bytes the store takes on disk, with what is not yet
 // merged into the file itself.

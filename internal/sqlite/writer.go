@@ -171,6 +171,9 @@ func (db *DB) commit(ctx context.Context, batch []*job) error {
 	if err := raw.Commit(); err != nil {
 		return errors.Join(fmt.Errorf("commit: %w", translate(err)), ignoreDone(raw.Rollback()))
 	}
+	if tx.events > 0 {
+		db.version.Add(1)
+	}
 	for i, j := range batch {
 		j.finish(results[i])
 	}
