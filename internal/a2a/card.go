@@ -1,6 +1,7 @@
 package a2a
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -81,6 +82,8 @@ func (c *Client) fetchCard(ctx context.Context, a molecule.Agent) (*card, *molec
 		case x.failure == molecule.FailUnsafe, x.failure == molecule.FailUnreachable, ctx.Err() != nil:
 			r := x.reply()
 			return nil, &r
+		case x.failure == molecule.FailTooLarge:
+			continue
 		case x.failure != "":
 			return nil, nil // it is there and says nothing of itself: ask it directly
 		case x.status != http.StatusOK:
@@ -96,6 +99,7 @@ func (c *Client) fetchCard(ctx context.Context, a molecule.Agent) (*card, *molec
 
 // cardURLs are the places to look for a card: below the URL, then at its origin.
 func cardURLs(raw string) []string {
+	raw, _, _ = strings.Cut(raw, "?")
 	base := strings.TrimRight(raw, "/")
 	all := []string{base + cardPath}
 	if u, err := url.Parse(raw); err == nil {
@@ -131,7 +135,7 @@ func (c *Client) choose(a molecule.Agent, found *card) (endpoint, *molecule.Repl
 	ep := endpoint{version: v03, binding: jsonRPC, url: a.URL}
 	if found != nil {
 		var ok bool
-		if ep, ok = found.pick(a.URL); !ok {
+		if ep, ok = found.pick(); !ok {
 			return ep, &molecule.Reply{Failure: molecule.FailShape, Answered: true, Detail: "its card offers no interface that is spoken here"}
 		}
 	}
@@ -145,30 +149,19 @@ func (c *Client) choose(a molecule.Agent, found *card) (endpoint, *molecule.Repl
 	return ep, nil
 }
 
-// pick returns the best interface of a card that was found at base.
-func (k card) pick(base string) (endpoint, bool) {
+// pick returns the best interface of a card.
+func (k card) pick() (endpoint, bool) {
 	spoken := func(binding string) bool { return binding == jsonRPC || binding == rest }
-	for _, major := range []string{"1.", "0.3"} {
+	for _, v := range []struct{ prefix, version string }{{"1.", v1}, {"0.3.", v03}} {
 		for _, i := range k.SupportedInterfaces {
-			if spoken(i.ProtocolBinding) && strings.HasPrefix(i.ProtocolVersion+".", major) {
-				version := v1
-				if major != "1." {
-					version = v03
-				}
-				return endpoint{version: version, binding: i.ProtocolBinding, url: i.URL}, true
+			if spoken(i.ProtocolBinding) && strings.HasPrefix(i.ProtocolVersion+".", v.prefix) {
+				return endpoint{version: v.version, binding: i.ProtocolBinding, url: i.URL}, true
 			}
 		}
 	}
-	at := k.URL
-	if at == "" {
-		at = base
-	}
-	preferred := k.PreferredTransport
-	if preferred == "" {
-		preferred = jsonRPC // the default of 0.3
-	}
-	if spoken(preferred) && (k.URL != "" || len(k.SupportedInterfaces) == 0) {
-		return endpoint{version: v03, binding: preferred, url: at}, true
+	preferred := cmp.Or(k.PreferredTransport, jsonRPC) // the default of 0.3
+	if k.URL != "" && spoken(preferred) {
+		return endpoint{version: v03, binding: preferred, url: k.URL}, true
 	}
 	for _, i := range k.AdditionalInterfaces {
 		if spoken(i.Transport) {

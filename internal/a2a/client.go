@@ -92,8 +92,8 @@ func (c *Client) Deliver(ctx context.Context, d molecule.Delivery) molecule.Repl
 // told: the method or the version is not known there, or nobody is.
 func stale(r molecule.Reply) bool {
 	const methodNotFound, versionNotSupported = -32601, -32009
-	if r.RPCError != nil {
-		return r.RPCError.Code == methodNotFound || r.RPCError.Code == versionNotSupported
+	if r.RPCError != nil && (r.RPCError.Code == methodNotFound || r.RPCError.Code == versionNotSupported) {
+		return true
 	}
 	return r.Failure == molecule.FailUnreachable || r.HTTPStatus == http.StatusNotFound
 }

@@ -133,10 +133,11 @@ type padded struct {
 
 // Write writes p and the blanks.
 func (w *padded) Write(p []byte) (int, error) {
-	if _, err := w.ResponseWriter.Write(append(p, bytes.Repeat([]byte(" "), w.size-len(p))...)); err != nil {
-		return 0, err
+	n, err := w.ResponseWriter.Write(p)
+	if err == nil {
+		_, err = w.ResponseWriter.Write(bytes.Repeat([]byte(" "), w.size-n))
 	}
-	return len(p), nil
+	return n, err
 }
 
 // Redirects answers 307, which asks for the same request elsewhere.
