@@ -151,7 +151,6 @@ func (c *Client) choose(a molecule.Agent, found *card) (endpoint, *molecule.Repl
 
 // pick returns the best interface of a card.
 func (k card) pick() (endpoint, bool) {
-	spoken := func(binding string) bool { return binding == jsonRPC || binding == rest }
 	for _, v := range []struct{ prefix, version string }{{"1.", v1}, {"0.3.", v03}} {
 		for _, i := range k.SupportedInterfaces {
 			if spoken(i.ProtocolBinding) && strings.HasPrefix(i.ProtocolVersion+".", v.prefix) {
@@ -159,6 +158,11 @@ func (k card) pick() (endpoint, bool) {
 			}
 		}
 	}
+	return k.pick03()
+}
+
+// pick03 returns the best interface of what only 0.3 has in a card.
+func (k card) pick03() (endpoint, bool) {
 	preferred := cmp.Or(k.PreferredTransport, jsonRPC) // the default of 0.3
 	if k.URL != "" && spoken(preferred) {
 		return endpoint{version: v03, binding: preferred, url: k.URL}, true

@@ -36,6 +36,9 @@ func (e endpoint) speak() dialect {
 	return speaker03{e}
 }
 
+// spoken reports whether a binding is one of ours.
+func spoken(binding string) bool { return binding == jsonRPC || binding == rest }
+
 // target returns a context whose requests may go to e.
 func (e endpoint) target(ctx context.Context) context.Context {
 	return netguard.WithTarget(ctx, netguard.Target{Class: e.class, Host: e.stored})
@@ -68,7 +71,7 @@ func (e endpoint) handle(taskID string) string {
 // is stored now.
 func parseHandle(handle string, a molecule.Agent) (endpoint, string, error) {
 	f := strings.Split(handle, " ")
-	if len(f) != 5 || f[0] != "a2a" {
+	if len(f) != 5 || f[0] != "a2a" || f[1] != v1 && f[1] != v03 || !spoken(f[2]) {
 		return endpoint{}, "", fmt.Errorf("%q is not a handle", handle)
 	}
 	taskID, err := url.QueryUnescape(f[3])

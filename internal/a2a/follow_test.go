@@ -326,6 +326,8 @@ func TestDeliver_losesWhatCannotBeAdopted(t *testing.T) {
 		{"unknown to the agent", "a2a 0.3 JSONRPC old http://agent.test/0.3/json", true},
 		{"no handle", "pid 7", false},
 		{"too short", "a2a 0.3 JSONRPC old", false},
+		{"another version", "a2a 9.9 JSONRPC old http://agent.test/0.3/json", false},
+		{"another binding", "a2a 1.0 GRPC old http://agent.test/0.3/json", false},
 		{"a task without a name", "a2a 0.3 JSONRPC  http://agent.test/0.3/json", false},
 		{"a name that does not decode", "a2a 0.3 JSONRPC %zz http://agent.test/0.3/json", false},
 	} {
@@ -350,6 +352,18 @@ func TestDeliver_keepsTheClassOfAnAdoptedAgent(t *testing.T) {
 	r.delivery.Run.Handle = handleOf(r, a2atest.Face{Version: a2atest.V1, Binding: a2atest.JSONRPC}, "old")
 	sameReply(t, r.deliver(t, time.Minute), fails(molecule.FailUnsafe, 0, "says why"))
 	r.asked(t)
+}
+
+func TestDeliver_asksNobodyForATaskAtNoURL(t *testing.T) {
+	t.Parallel()
+	eachFace(t, func(t *testing.T, f a2atest.Face) {
+		r := online(t, a2atest.New(f))
+		r.delivery.Run.Handle = "a2a " + f.Version + " " + f.Binding + " old http://%zz/"
+		if got := r.deliver(t, time.Minute); got.Failure == "" || got.Answered {
+			t.Errorf("got %+v, want a failure without an answer", got)
+		}
+		r.asked(t)
+	})
 }
 
 // The client is what the daemon hands to its dispatcher.

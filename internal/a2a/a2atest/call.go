@@ -158,24 +158,34 @@ type sent struct {
 	} `json:"configuration"`
 }
 
+// of1 reports whether s is as 1.0 writes it; proto JSON refuses members it does
+// not know.
+func (s sent) of1() bool {
+	return s.Message.Role == "ROLE_USER" && s.Message.Kind == "" && s.Message.Parts[0].Kind == "" && s.Configuration.Blocking == nil
+}
+
+// of03 reports whether s is as 0.3 writes it, where each object names its kind.
+func (s sent) of03() bool {
+	return s.Message.Role == "user" && s.Message.Kind == "message" && s.Message.Parts[0].Kind == "text" &&
+		s.Configuration.ReturnImmediately == nil
+}
+
+// waits reports whether s is to be answered when the work is done, which is
+// what both dialects take silence for.
+func (s sent) waits() bool {
+	atOnce, blocking := s.Configuration.ReturnImmediately, s.Configuration.Blocking
+	return (atOnce == nil || !*atOnce) && (blocking == nil || *blocking)
+}
+
 func (c *Call) readSend(params json.RawMessage) Act {
 	var s sent
 	if json.Unmarshal(params, &s) != nil || s.Message.MessageID == "" || len(s.Message.Parts) != 1 {
 		return RPCError(InvalidParams, "no message")
 	}
-	m, said := s.Message, s.Message.Parts[0]
-	if c.Face.Version == V1 && (m.Role != "ROLE_USER" || m.Kind+said.Kind != "" || s.Configuration.Blocking != nil) {
-		return RPCError(InvalidParams, "that is a message of 0.3")
+	if c.Face.Version == V1 && !s.of1() || c.Face.Version == V03 && !s.of03() {
+		return RPCError(InvalidParams, "that is a message of another dialect")
 	}
-	if c.Face.Version == V03 && (m.Role != "user" || m.Kind != "message" || said.Kind != "text" || s.Configuration.ReturnImmediately != nil) {
-		return RPCError(InvalidParams, "that is a message of 1.0")
-	}
-	c.MessageID, c.Text = m.MessageID, said.Text
-	atOnce := s.Configuration.ReturnImmediately
-	c.wait = atOnce == nil || !*atOnce
-	if c.Face.Version == V03 {
-		c.wait = s.Configuration.Blocking == nil || *s.Configuration.Blocking
-	}
+	c.MessageID, c.Text, c.wait = s.Message.MessageID, s.Message.Parts[0].Text, s.waits()
 	return nil
 }
 
