@@ -292,16 +292,60 @@ func TestDeliver_followsAnAgentToItsNewDialect(t *testing.T) {
 	}
 }
 
-func TestDeliver_takesAnAgentAtANewURLForANewOne(t *testing.T) {
+func TestDeliver_remembersNothingOfAnotherOwner(t *testing.T) {
 	t.Parallel()
 	now, _, _, _ := faces()
 	r := online(t, a2atest.New(now))
-	r.deliver(t, time.Minute)
-	r.delivery.Agent.URL, r.delivery.Agent.URLOwner = r.agent.ByName(), molecule.URLOwnerAgent
-	if got := r.deliver(t, time.Minute); got.Failure != molecule.FailUnsafe {
-		t.Errorf("got failure %q, want %q: its card points at an address", got.Failure, molecule.FailUnsafe)
+	r.delivery.Agent.URL = r.agent.ByName()
+	sameReply(t, r.deliver(t, time.Minute), says("done"))
+	r.delivery.Agent.URLOwner = molecule.URLOwnerAgent
+	for range 2 { // and not of the refusal either: its card may change
+		if got := r.deliver(t, time.Minute); got.Failure != molecule.FailUnsafe {
+			t.Errorf("got failure %q, want %q: its card points at an address", got.Failure, molecule.FailUnsafe)
+		}
 	}
-	r.asked(t, a2atest.Card, a2atest.Send, a2atest.Card)
+	r.asked(t, a2atest.Card, a2atest.Send, a2atest.Card, a2atest.Card)
+}
+
+func TestDeliver_remembersNothingOfAnotherURL(t *testing.T) {
+	t.Parallel()
+	now, _, old, _ := faces()
+	r := online(t, a2atest.New(now, old))
+	sameReply(t, r.deliver(t, time.Minute), says("done"))
+	r.serve(map[string]string{})
+	r.delivery.Agent.URL += old.Path()
+	sameReply(t, r.deliver(t, time.Minute), says("done"))
+	if got := r.agent.Requests(a2atest.Send)[1].Path; got != old.Path() {
+		t.Errorf("sent to %s, want %s", got, old.Path())
+	}
+}
+
+func TestDeliver_asksForTheCardAgainWhenTheAgentWasAway(t *testing.T) {
+	t.Parallel()
+	eachFaceOffline(t, func(t *testing.T, f a2atest.Face) {
+		r := offline(t, a2atest.New(f))
+		sameReply(t, r.deliver(t, time.Minute), says("done"))
+		r.wire.Unplug()
+		sameReply(t, r.deliver(t, time.Minute), fails(molecule.FailUnreachable, 0, "connection refused"))
+		r.wire.Plug()
+		sameReply(t, r.deliver(t, time.Minute), says("done"))
+		r.asked(t, a2atest.Card, a2atest.Send, a2atest.Card, a2atest.Send)
+	})
+}
+
+func TestDeliver_looksNowhereTwice(t *testing.T) {
+	t.Parallel()
+	r := online(t, a2atest.New())
+	r.serve(map[string]string{})
+	r.delivery.Agent.URL += "/"
+	sameReply(t, r.deliver(t, time.Minute), molecule.Reply{HTTPStatus: 404, Answered: true})
+	var got []string
+	for _, q := range r.agent.Requests() {
+		got = append(got, q.Path)
+	}
+	if diff := cmp.Diff(got, []string{a2atest.CardPath, a2atest.OldCardPath, "/"}); diff != "" {
+		t.Errorf("asked at (-got +want):\n%s", diff)
+	}
 }
 
 func TestDeliver_servesManyAtOnce(t *testing.T) {

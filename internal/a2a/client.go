@@ -137,7 +137,7 @@ func (c *Client) follow(ctx context.Context, d molecule.Delivery, ep endpoint, a
 // transient reports whether a poll failed in a way that may pass.
 func transient(r molecule.Reply) bool {
 	switch r.Failure {
-	case molecule.FailUnreachable, molecule.FailBroken, molecule.FailDeadline:
+	case molecule.FailUnreachable, molecule.FailBroken:
 		return true
 	}
 	return r.HTTPStatus == http.StatusTooManyRequests || r.HTTPStatus >= http.StatusInternalServerError
@@ -153,7 +153,6 @@ func notFound(r molecule.Reply) bool {
 // to cancel; when the daemon stops, the task goes on.
 func (c *Client) stop(ctx context.Context, ep endpoint, a answer, cause error) molecule.Reply {
 	r := a.Reply
-	r.Answered = true
 	if !errors.Is(cause, context.DeadlineExceeded) {
 		r.Failure = molecule.FailShutdown
 		return r

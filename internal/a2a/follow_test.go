@@ -177,6 +177,15 @@ func TestDeliver_looksForASignOfLifeAfterTheDeadline(t *testing.T) {
 	}
 }
 
+func TestDeliver_takesHalfAnAnswerForASignOfLife(t *testing.T) {
+	t.Parallel()
+	eachFaceOffline(t, func(t *testing.T, f a2atest.Face) {
+		r := offline(t, a2atest.New(f).On(a2atest.Send, a2atest.HangsMidway()))
+		sameReply(t, r.deliver(t, time.Minute), fails(molecule.FailDeadline, 200, ""))
+		r.asked(t, a2atest.Card, a2atest.Send)
+	})
+}
+
 func TestDeliver_leavesTheTaskAloneWhenTheDaemonStops(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -249,6 +258,35 @@ func TestDeliver_livesThroughPollsThatGoWrong(t *testing.T) {
 	}
 }
 
+func TestDeliver_livesThroughAnAgentThatIsAway(t *testing.T) {
+	t.Parallel()
+	eachFaceOffline(t, func(t *testing.T, f a2atest.Face) {
+		agent := a2atest.New(f).On(a2atest.Send, a2atest.Task(stage(molecule.TaskWorking, ""), stage(molecule.TaskCompleted, "", "the report")))
+		r := offline(t, agent)
+		r.delivery.Note = func(string) error {
+			r.wire.Unplug()
+			time.AfterFunc(10*time.Second, r.wire.Plug)
+			return nil
+		}
+		sameReply(t, r.deliver(t, time.Hour), task(molecule.TaskCompleted, "", "the report"))
+		r.asked(t, a2atest.Card, a2atest.Send, a2atest.Get)
+	})
+}
+
+func TestDeliver_keepsToItsTaskWhateverAPollNames(t *testing.T) {
+	t.Parallel()
+	eachFaceOffline(t, func(t *testing.T, f a2atest.Face) {
+		other := func(c *a2atest.Call) {
+			c.TaskID = "another"
+			c.Usual()
+		}
+		agent := a2atest.New(f).Holds("another", stage(molecule.TaskWorking, ""))
+		agent.On(a2atest.Send, a2atest.Task(stage(molecule.TaskWorking, ""), stage(molecule.TaskCompleted, "", "the report")))
+		r := offline(t, agent.On(a2atest.Get, other, (*a2atest.Call).Usual))
+		sameReply(t, r.deliver(t, time.Hour), task(molecule.TaskCompleted, "", "the report"))
+	})
+}
+
 func TestDeliver_endsWithAPollThatCannotGoWell(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -274,13 +312,15 @@ func TestDeliver_endsWithAPollThatCannotGoWell(t *testing.T) {
 	}
 }
 
+// oddID is a task id that has to be escaped wherever it is put.
+const oddID = "a b/c%20é"
+
 func TestDeliver_adoptsTheTaskOfAnEarlierProcess(t *testing.T) {
 	t.Parallel()
-	const taskID = "a b/c%20é"
 	eachFaceOffline(t, func(t *testing.T, f a2atest.Face) {
-		agent := a2atest.New(f).Holds(taskID, stage(molecule.TaskWorking, ""), stage(molecule.TaskCompleted, "", "the report"))
+		agent := a2atest.New(f).Holds(oddID, stage(molecule.TaskWorking, ""), stage(molecule.TaskCompleted, "", "the report"))
 		r := offline(t, agent)
-		r.delivery.Run.Handle = handleOf(r, f, taskID)
+		r.delivery.Run.Handle = handleOf(r, f, oddID)
 		sameReply(t, r.deliver(t, time.Hour), task(molecule.TaskCompleted, "", "the report"))
 		r.asked(t, a2atest.Get, a2atest.Get)
 		if path := r.agent.Requests()[0].Path; f.Binding == a2atest.REST && !strings.HasSuffix(path, "/tasks/a%20b%2Fc%2520%C3%A9") {
@@ -299,9 +339,9 @@ func handleOf(r *rig, f a2atest.Face, taskID string) string {
 func TestDeliver_notesAHandleThatTheNextProcessCanRead(t *testing.T) {
 	t.Parallel()
 	eachFaceOffline(t, func(t *testing.T, f a2atest.Face) {
-		r := offline(t, a2atest.New(f).On(a2atest.Send, working()))
+		r := offline(t, a2atest.New(f).On(a2atest.Send, a2atest.TaskNamed(oddID, stage(molecule.TaskWorking, ""))))
 		r.deliver(t, 2*time.Second)
-		if diff := cmp.Diff(r.notes, []string{handleOf(r, f, "task-1")}); diff != "" {
+		if diff := cmp.Diff(r.notes, []string{handleOf(r, f, oddID)}); diff != "" {
 			t.Errorf("noted (-got +want):\n%s", diff)
 		}
 	})

@@ -105,16 +105,15 @@ func TestDeliver_tellsAnRPCError(t *testing.T) {
 
 func TestDeliver_refusesTheAnswerToAnotherRequest(t *testing.T) {
 	t.Parallel()
-	for _, version := range []string{a2atest.V1, a2atest.V03} {
-		for name, body := range map[string]string{
-			"another id": `{"jsonrpc":"2.0","id":"other","result":{"message":{}}}`,
-			"no id":      `{"jsonrpc":"2.0","result":{"message":{}}}`,
-			"a null id":  `{"jsonrpc":"2.0","id":null,"result":{"message":{}}}`,
-		} {
+	for version, result := range map[string]string{
+		a2atest.V1:  `{"message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"text":"done"}]}}`,
+		a2atest.V03: `{"kind":"message","messageId":"m","role":"agent","parts":[{"kind":"text","text":"done"}]}`,
+	} {
+		for name, id := range map[string]string{"another id": `"id":"other",`, "no id": ``, "a null id": `"id":null,`} {
 			t.Run(version+" "+name, func(t *testing.T) {
 				t.Parallel()
 				f := a2atest.Face{Version: version, Binding: a2atest.JSONRPC}
-				r := online(t, a2atest.New(f).On(a2atest.Send, a2atest.Body(body)))
+				r := online(t, a2atest.New(f).On(a2atest.Send, a2atest.Body(`{"jsonrpc":"2.0",`+id+`"result":`+result+`}`)))
 				sameReply(t, r.deliver(t, time.Minute), fails(molecule.FailShape, 200, "it answers another request"))
 			})
 		}
@@ -126,7 +125,11 @@ func TestDeliver_tellsThatNobodyListens(t *testing.T) {
 	eachFace(t, func(t *testing.T, f a2atest.Face) {
 		r := online(t, a2atest.New(f))
 		r.delivery.Agent.URL = closedURL(t)
-		sameReply(t, r.deliver(t, time.Minute), fails(molecule.FailUnreachable, 0, "connection refused"))
+		got := r.deliver(t, time.Minute)
+		sameReply(t, got, fails(molecule.FailUnreachable, 0, "connection refused"))
+		if strings.Contains(got.Detail, "http://") {
+			t.Errorf("got detail %q, want it without the URL", got.Detail)
+		}
 		r.asked(t)
 	})
 }

@@ -23,6 +23,7 @@ type rig struct {
 	agent    *a2atest.Agent
 	client   *a2a.Client
 	delivery molecule.Delivery
+	wire     *a2atest.Wire // of a rig that is offline
 
 	notes []string // handles, as they were noted
 	waits []string // reasons, as they were told
@@ -43,7 +44,10 @@ func online(t *testing.T, agent *a2atest.Agent) *rig {
 // offline makes a rig inside a bubble, where hours pass at once.
 func offline(t *testing.T, agent *a2atest.Agent) *rig {
 	t.Helper()
-	return newRig(agent, agent.Offline(t))
+	wire := agent.Offline(t)
+	r := newRig(agent, wire)
+	r.wire = wire
+	return r
 }
 
 func newRig(agent *a2atest.Agent, guard a2a.Guard) *rig {

@@ -263,10 +263,11 @@ func TestDeliver_reportsTheRunAsItIs(t *testing.T) {
 	t.Parallel()
 	r := online(t, a2atest.New(a2atest.Faces()...))
 	r.delivery.Run.Schedule, r.delivery.Run.Trigger = "", molecule.TriggerManual
-	r.delivery.Run.Slot = time.Date(2026, 1, 2, 5, 0, 0, 0, time.FixedZone("somewhere", 2*60*60))
+	somewhere := time.FixedZone("somewhere", 2*60*60)
+	r.delivery.Run.Slot, r.delivery.Run.Deadline = r.delivery.Run.Slot.In(somewhere), r.delivery.Run.Deadline.In(somewhere)
 	r.deliver(t, time.Minute)
 	body := r.agent.Requests(a2atest.Send)[0].Body
-	for _, want := range []string{`"slot":"2026-01-02T03:00:00Z"`, `"schedule":""`, `"trigger":"manual"`} {
+	for _, want := range []string{`"slot":"2026-01-02T03:00:00Z"`, `"deadline":"2026-01-02T03:10:00Z"`, `"schedule":""`, `"trigger":"manual"`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("got %s, want %s in it", body, want)
 		}

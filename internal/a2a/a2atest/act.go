@@ -27,9 +27,12 @@ func Says(text string) Act {
 // Task answers a send with a task at its first stage. Each time the task is
 // asked for it is one stage further, until the last. A send that waits is
 // answered with the last stage.
-func Task(stages ...Stage) Act {
+func Task(stages ...Stage) Act { return TaskNamed("task-1", stages...) }
+
+// TaskNamed is [Task] with an id for the task.
+func TaskNamed(id string, stages ...Stage) Act {
 	return func(c *Call) {
-		w := &work{id: "task-1", asked: c.Text, stages: stages}
+		w := &work{id: id, asked: c.Text, stages: stages}
 		if c.wait {
 			w.stages = stages[len(stages)-1:]
 		}
@@ -164,6 +167,15 @@ func Hangs() Act {
 		case <-c.r.Context().Done():
 		case <-c.agent.done:
 		}
+	}
+}
+
+// HangsMidway stops in the middle of an answer.
+func HangsMidway() Act {
+	return func(c *Call) {
+		c.write(http.StatusOK, []byte(`{"jsonrpc"`))
+		_ = http.NewResponseController(c.w).Flush() // the client may have left
+		Hangs()(c)
 	}
 }
 

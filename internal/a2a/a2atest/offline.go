@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 // netguard.Guard, with the same patience and no redirects, where time is not real.
 type Wire struct {
 	brief, patient *http.Client
+
+	out atomic.Bool
 }
 
 // Offline serves a without a network until the test is over, and returns the
@@ -31,7 +34,8 @@ func (a *Agent) Offline(tb testing.TB) *Wire {
 			tb.Errorf("serve: %v", err)
 		}
 	})
-	w := &Wire{brief: l.client(10 * time.Second), patient: l.client(0)}
+	w := &Wire{}
+	w.brief, w.patient = w.client(l, 10*time.Second), w.client(l, 0)
 	tb.Cleanup(func() {
 		close(a.done)
 		w.brief.CloseIdleConnections()
@@ -45,6 +49,16 @@ func (a *Agent) Offline(tb testing.TB) *Wire {
 	return w
 }
 
+// Unplug lets nobody connect any more, and Plug lets them again.
+func (w *Wire) Unplug() {
+	w.out.Store(true)
+	w.brief.CloseIdleConnections()
+	w.patient.CloseIdleConnections()
+}
+
+// Plug undoes Unplug.
+func (w *Wire) Plug() { w.out.Store(false) }
+
 // Client returns a client that waits 10 s for headers.
 func (w *Wire) Client(netguard.Class) *http.Client { return w.brief }
 
@@ -54,6 +68,19 @@ func (w *Wire) PatientClient(netguard.Class) *http.Client { return w.patient }
 // CheckURL allows everything.
 func (*Wire) CheckURL(raw string) (*url.URL, error) { return url.Parse(raw) }
 
+func (w *Wire) client(p *pipes, headers time.Duration) *http.Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		if w.out.Load() {
+			return nil, errors.New("connection refused")
+		}
+		return p.dial(ctx)
+	}
+	return &http.Client{
+		Transport:     &http.Transport{DialContext: dial, ResponseHeaderTimeout: headers},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
 // pipes is a listener whose connections are in memory.
 type pipes struct {
 	made   chan net.Conn
@@ -61,14 +88,7 @@ type pipes struct {
 	closed chan struct{}
 }
 
-func (p *pipes) client(headers time.Duration) *http.Client {
-	return &http.Client{
-		Transport:     &http.Transport{DialContext: p.dial, ResponseHeaderTimeout: headers},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+func (p *pipes) dial(ctx context.Context) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
 	case p.made <- there:
