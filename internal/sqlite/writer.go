@@ -19,14 +19,28 @@ type Tx struct {
 	Now    time.Time
 	tx     *sql.Tx
 	stmts  *statements
-	events int // written so far
+	bound  map[string]*sql.Stmt // statements of this transaction, by text
+	events int                  // written so far
+}
+
+// stmt returns the statement of the text for this transaction.
+func (tx *Tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
+	if st := tx.bound[text]; st != nil {
+		return st, nil
+	}
+	st, err := tx.stmts.stmt(ctx, tx.tx, text)
+	if err != nil {
+		return nil, translate(err)
+	}
+	tx.bound[text] = st
+	return st, nil
 }
 
 // exec runs one statement that returns no rows.
 func (tx *Tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	st, err := tx.stmts.stmt(ctx, tx.tx, text)
+	st, err := tx.stmt(ctx, text)
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	res, err := st.ExecContext(ctx, args...)
 	return res, translate(err)
@@ -34,9 +48,9 @@ func (tx *Tx) exec(ctx context.Context, text string, args ...any) (sql.Result, e
 
 // query runs one statement that returns rows.
 func (tx *Tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	st, err := tx.stmts.stmt(ctx, tx.tx, text)
+	st, err := tx.stmt(ctx, text)
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	rows, err := st.QueryContext(ctx, args...)
 	return rows, translate(err)
@@ -73,7 +87,8 @@ func (j *job) finish(err error) {
 	}
 }
 
-// update queues change and returns when it is on disk, or why it is not. The
+// update queues change and returns when it is on disk, or why it is not. When
+// another of its batch fails, change is run again in a new transaction. The
 // context given to change is the writer's: a caller that goes away does not
 // interrupt a statement, which would undo the changes of others.
 func (db *DB) update(ctx context.Context, change func(ctx context.Context, tx *Tx) error) error {
@@ -154,17 +169,30 @@ func (db *DB) commit(ctx context.Context, batch []*job) error {
 	if err := db.writes.keepWanted(ctx); err != nil {
 		return translate(err)
 	}
+	// Hardly a change fails. A savepoint for each would cost all of them.
+	err := db.commitWith(ctx, batch, (*Tx).trust)
+	if errors.Is(err, errOneFailed) {
+		err = db.commitWith(ctx, batch, (*Tx).apply)
+	}
+	return err
+}
+
+// errOneFailed says that one change of a batch failed, so that nothing was done.
+var errOneFailed = errors.New("one of the changes failed")
+
+// commitWith runs each change by means of run.
+func (db *DB) commitWith(ctx context.Context, batch []*job, run runner) error {
 	raw, err := db.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", translate(err))
 	}
-	tx := &Tx{Now: molecule.Now(), tx: raw, stmts: db.writes}
+	tx := &Tx{Now: molecule.Now(), tx: raw, stmts: db.writes, bound: make(map[string]*sql.Stmt)}
 	results := make([]error, len(batch))
 	for i, j := range batch {
 		if results[i] = j.ctx.Err(); results[i] != nil {
 			continue // nobody waits for it any more
 		}
-		if results[i], err = tx.apply(ctx, j.change); err != nil {
+		if results[i], err = run(tx, ctx, j.change); err != nil {
 			return errors.Join(err, ignoreDone(raw.Rollback()))
 		}
 	}
@@ -172,7 +200,7 @@ func (db *DB) commit(ctx context.Context, batch []*job) error {
 		return errors.Join(fmt.Errorf("commit: %w", translate(err)), ignoreDone(raw.Rollback()))
 	}
 	if tx.events > 0 {
-		db.version.Add(1)
+		db.version.Add(1) // first: a caller that asks whether something changed has to hear yes
 	}
 	for i, j := range batch {
 		j.finish(results[i])
@@ -186,8 +214,20 @@ func (db *DB) commit(ctx context.Context, batch []*job) error {
 	return nil
 }
 
-// apply runs one change in a savepoint. It returns what the change returned,
-// and an error of its own when the transaction can no longer be used.
+// runner runs one change. It returns what the change returned, and an error of
+// its own when the transaction can no longer be used.
+type runner func(tx *Tx, ctx context.Context, change func(context.Context, *Tx) error) (result, broken error)
+
+// trust runs one change that is expected to succeed; when it does not, nothing
+// of the transaction can be used.
+func (tx *Tx) trust(ctx context.Context, change func(context.Context, *Tx) error) (result, broken error) {
+	if supervised.Guard(func() error { return change(ctx, tx) }) != nil {
+		return nil, errOneFailed
+	}
+	return nil, nil
+}
+
+// apply runs one change in a savepoint, so that it is undone alone.
 func (tx *Tx) apply(ctx context.Context, change func(context.Context, *Tx) error) (result, broken error) {
 	if _, err := tx.exec(ctx, "SAVEPOINT change"); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
