@@ -133,7 +133,7 @@ func frame(e molecule.Event) string {
 
 // send writes s and flushes it.
 func (o *stream) send(s string) error {
-	if err := o.rc.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+	if err := o.rc.SetWriteDeadline(molecule.Now().Add(writeWithin)); err != nil {
 		return err
 	}
 	if _, err := o.w.Write([]byte(s)); err != nil {

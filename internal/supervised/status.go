@@ -18,7 +18,7 @@ type Status struct {
 // Snapshot returns the status of every subsystem, in the order of Add. It is
 // made from memory at the moment of asking; one that never ticked is in it.
 func (s *Supervisor) Snapshot() []Status {
-	now := time.Now()
+	now := clock()
 	var all []Status
 	for _, sub := range s.list() {
 		all = append(all, s.status(sub, now))
@@ -33,7 +33,7 @@ func (s *Supervisor) LastTick(name string) (time.Time, bool) {
 	if err != nil {
 		return time.Time{}, false
 	}
-	st := s.status(sub, time.Now())
+	st := s.status(sub, clock())
 	if st.LastTickAt == nil {
 		return time.Time{}, false
 	}

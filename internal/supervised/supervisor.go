@@ -64,7 +64,7 @@ func New(o Options) *Supervisor {
 		escalate:   o.Escalate,
 		every:      watchEvery,
 		slack:      hangSlack,
-		start:      time.Now().Add(-time.Nanosecond), // no reading is zero: that means never
+		start:      clock().Add(-time.Nanosecond), // no reading is zero: that means never
 		ring:       newRing(ringSize),
 		wake:       make(chan struct{}, 1),
 	}
@@ -175,6 +175,9 @@ func (s *Supervisor) end() {
 
 // now reads the monotonic clock all evidence is stamped with.
 func (s *Supervisor) now() time.Duration { return time.Since(s.start) }
+
+// clock returns the time of day, for whoever reads what happened.
+func clock() time.Time { return time.Now() }
 
 // id tells this supervisor from others of the process.
 func (s *Supervisor) id() string { return fmt.Sprintf("%p", s) }

@@ -53,7 +53,7 @@ func (w *watch) keep(ctx context.Context) error {
 
 // open begins a look.
 func (w *watch) open() {
-	w.at = time.Now()
+	w.at = clock()
 	w.now = w.at.Sub(w.start)
 	w.stacks = sync.OnceValue(goroutineStacks)
 }
