@@ -102,6 +102,17 @@ func start(t *testing.T, dir string, behave func(context.Context, molecule.Deliv
 	return p
 }
 
+// onPlant calls do on a plant of its own, in a bubble.
+func onPlant(t *testing.T, behave func(context.Context, molecule.Delivery) molecule.Reply, do func(t *testing.T, p *plant)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p := start(t, dir, behave)
+		defer p.close()
+		do(t, p)
+	})
+}
+
 // close ends the plant and its store.
 func (p *plant) close() {
 	p.t.Helper()

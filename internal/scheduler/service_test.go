@@ -14,10 +14,7 @@ import (
 
 func TestTriggerSchedule_runsWhateverTheState(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, fine)
-		defer p.close()
+	onPlant(t, fine, func(t *testing.T, p *plant) {
 		p.add("a")
 		if _, err := p.service.PauseSchedule(t.Context(), "a"); err != nil {
 			t.Fatal(err)
@@ -45,10 +42,7 @@ func TestTriggerSchedule_runsWhateverTheState(t *testing.T) {
 
 func TestStartRun_isBoundedByItsTimeout(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, hang)
-		defer p.close()
+	onPlant(t, hang, func(t *testing.T, p *plant) {
 		p.add("a")
 		began := molecule.Now()
 		r, err := p.service.StartRun(t.Context(), molecule.NewRun{Agent: "a", Prompt: "hi", Timeout: molecule.Duration(7 * time.Second)})
@@ -64,10 +58,7 @@ func TestStartRun_isBoundedByItsTimeout(t *testing.T) {
 
 func TestWaitRun_saysThatTheRunGoesOn(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, hang)
-		defer p.close()
+	onPlant(t, hang, func(t *testing.T, p *plant) {
 		p.add("a")
 		r, err := p.service.TriggerSchedule(t.Context(), "a")
 		if err != nil {
@@ -89,10 +80,7 @@ func TestWaitRun_saysThatTheRunGoesOn(t *testing.T) {
 
 func TestService_refusesWhatItCannotKeep(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, fine)
-		defer p.close()
+	onPlant(t, fine, func(t *testing.T, p *plant) {
 		p.add("a")
 		create := func(change func(*molecule.Schedule)) func() error {
 			return func() error {
@@ -137,10 +125,7 @@ func TestService_refusesWhatItCannotKeep(t *testing.T) {
 
 func TestNextSlots_areThoseOfTheLiveLoop(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, fine)
-		defer p.close()
+	onPlant(t, fine, func(t *testing.T, p *plant) {
 		p.add("a")
 		preview, err := p.service.NextSlots(t.Context(), "a", 3)
 		if err != nil {
@@ -174,10 +159,7 @@ func TestNextSlots_areThoseOfTheLiveLoop(t *testing.T) {
 
 func TestResumeSchedule_releasesOneInError(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, fine)
-		defer p.close()
+	onPlant(t, fine, func(t *testing.T, p *plant) {
 		p.add("a")
 		_, err := p.db.UpdateSchedule(t.Context(), "a", molecule.EventScheduleError, func(s *molecule.Schedule) error {
 			s.State, s.Reason, s.NextSlot = molecule.ScheduleError, "broken", time.Time{}
@@ -203,10 +185,7 @@ func TestResumeSchedule_releasesOneInError(t *testing.T) {
 
 func TestStale_giveUpAClaimOlderThanItsWindow(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, fine)
-		defer p.close()
+	onPlant(t, fine, func(t *testing.T, p *plant) {
 		p.add("a")
 		s, err := p.service.Schedule(t.Context(), "a")
 		if err != nil {

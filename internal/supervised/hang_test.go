@@ -51,9 +51,9 @@ func hangInBusyLoop(release *atomic.Bool) {
 }
 
 // hangers begins one subsystem for each hang, and fails the test unless every
-// one is reported within limit + 1 s of its beginning, with the function.
-// The first life of each hangs; release ends it.
-func hangers(t testing.TB, s *Supervisor, limit time.Duration, function string, hangs []func(), release func()) {
+// one is reported with the function. It returns how long after its beginning
+// the last was. The first life of each hangs; release ends it.
+func hangers(t testing.TB, s *Supervisor, limit time.Duration, function string, hangs []func(), release func()) time.Duration {
 	t.Helper()
 	begun := make([]atomic.Pointer[time.Time], len(hangs))
 	var specs []Spec
@@ -73,7 +73,7 @@ func hangers(t testing.TB, s *Supervisor, limit time.Duration, function string, 
 	}
 	rec := s.Transitions()
 	end := begin(t, s, specs...)
-	reported := 0
+	reported, longest := 0, time.Duration(0)
 	for reported < len(hangs) {
 		<-rec.Wake()
 		err := rec.Drain(t.Context(), func(_ context.Context, events []molecule.SubsystemEvent) error {
@@ -84,9 +84,7 @@ func hangers(t testing.TB, s *Supervisor, limit time.Duration, function string, 
 					continue
 				}
 				reported++
-				if after := now.Sub(*begun[i].Load()); after > limit+time.Second {
-					t.Errorf("hang %d reported after %s, want at most %s", i, after, limit+time.Second)
-				}
+				longest = max(longest, now.Sub(*begun[i].Load()))
 				if e.BlockedIn != function {
 					t.Errorf("hang %d is said to be in %q, want %s; stack:\n%s", i, e.BlockedIn, function, e.Stack)
 				}
@@ -100,6 +98,15 @@ func hangers(t testing.TB, s *Supervisor, limit time.Duration, function string, 
 	release()
 	if err := end(); err != nil {
 		t.Error(err)
+	}
+	return longest
+}
+
+// wantInTime holds hangs in virtual time to limit + 1 s.
+func wantInTime(t *testing.T, limit, longest time.Duration) {
+	t.Helper()
+	if longest > limit+time.Second {
+		t.Errorf("the last was reported after %s, want at most %s", longest, limit+time.Second)
 	}
 }
 
@@ -126,7 +133,8 @@ func TestHang_inAChannelIsReportedInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		hangs := each(hangsOfAKind, func(int) { hangInChannel(release) })
-		hangers(t, New(Options{}), 10*time.Second, "supervised.hangInChannel", hangs, func() { close(release) })
+		wantInTime(t, 10*time.Second,
+			hangers(t, New(Options{}), 10*time.Second, "supervised.hangInChannel", hangs, func() { close(release) }))
 	})
 }
 
@@ -136,22 +144,25 @@ func TestHang_inATransactionIsReportedInTime(t *testing.T) {
 		writer, done := make(chan struct{}, 1), make(chan struct{})
 		writer <- struct{}{} // held by somebody who never commits
 		hangs := each(hangsOfAKind, func(int) { hangInTransaction(writer, done) })
-		hangers(t, New(Options{}), 10*time.Second, "supervised.hangInTransaction", hangs, func() { close(done) })
+		wantInTime(t, 10*time.Second,
+			hangers(t, New(Options{}), 10*time.Second, "supervised.hangInTransaction", hangs, func() { close(done) }))
 	})
 }
 
 // The other three cannot wait in virtual time, which stands still for as long
-// as a goroutine may go on by itself.
+// as a goroutine may go on by itself. In real time a busy machine would fail a
+// test that judged it, so that they say how long it took, and all of them have
+// to be reported.
 
-func TestHang_inAMutexIsReportedInTime(t *testing.T) {
+func TestHang_inAMutexIsReported(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	mu.Lock()
 	hangs := each(hangsOfAKind, func(int) { hangInMutex(&mu) })
-	hangers(t, hasty(), hastyLimit, "supervised.hangInMutex", hangs, mu.Unlock)
+	t.Log(hangers(t, hasty(), hastyLimit, "supervised.hangInMutex", hangs, mu.Unlock))
 }
 
-func TestHang_inANetworkReadIsReportedInTime(t *testing.T) {
+func TestHang_inANetworkReadIsReported(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -167,19 +178,21 @@ func TestHang_inANetworkReadIsReportedInTime(t *testing.T) {
 		conns = append(conns, conn)
 	}
 	hangs := each(hangsOfAKind, func(i int) { hangInNetworkRead(conns[i]) })
-	hangers(t, hasty(), hastyLimit, "supervised.hangInNetworkRead", hangs, func() {
+	t.Log(hangers(t, hasty(), hastyLimit, "supervised.hangInNetworkRead", hangs, func() {
 		for _, conn := range conns {
 			_ = conn.Close()
 		}
-	})
+	}))
 }
 
-func TestHang_inABusyLoopIsReportedInTime(t *testing.T) {
+func TestHang_inABusyLoopIsReported(t *testing.T) {
 	t.Parallel()
 	const atATime = 2 // each takes a processor
+	longest := time.Duration(0)
 	for range hangsOfAKind / atATime {
 		var release atomic.Bool
 		hangs := each(atATime, func(int) { hangInBusyLoop(&release) })
-		hangers(t, hasty(), hastyLimit, "supervised.hangInBusyLoop", hangs, func() { release.Store(true) })
+		longest = max(longest, hangers(t, hasty(), hastyLimit, "supervised.hangInBusyLoop", hangs, func() { release.Store(true) }))
 	}
+	t.Log(longest)
 }
