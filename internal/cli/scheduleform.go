@@ -76,7 +76,7 @@ func (o *scheduleForm) add(ctx context.Context) error {
 	if err := in.Validate(); err != nil {
 		return err
 	}
-	compiled, err := cron.Parse(o.cron, o.tz)
+	compiled, err := cron.Parse(o.cron, cron.Options{TZ: o.tz})
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func (o *scheduleForm) changes(p *printer) (molecule.ScheduleUpdate, error) {
 	if !o.given("cron") {
 		expr = "* * * * *" // only the zone is judged here
 	}
-	compiled, err := cron.Parse(expr, o.tz)
+	compiled, err := cron.Parse(expr, cron.Options{TZ: o.tz})
 	if err != nil {
 		return up, err
 	}

@@ -114,7 +114,7 @@ func (o *scheduleDescribe) run() error {
 				WithHint("write it as 2026-12-01T08:00:00Z or 2026-12-01T08:00:00+01:00")
 		}
 	}
-	compiled, err := cron.Parse(o.expr, o.tz)
+	compiled, err := cron.Parse(o.expr, cron.Options{TZ: o.tz})
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func TestParse_showsTheFaultAndTheNearestFix(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.expr, func(t *testing.T) {
 			t.Parallel()
-			_, err := cron.Parse(tt.expr, "UTC")
+			_, err := cron.Parse(tt.expr, cron.Options{})
 			if got := molecule.CodeOf(err); err == nil || got != molecule.Invalid {
 				t.Fatalf("error %v, want Invalid", err)
 			}
@@ -89,7 +89,7 @@ func TestParse_showsTheFaultAndTheNearestFix(t *testing.T) {
 
 func TestParse_showsTheWholeExpressionAboveTheCaret(t *testing.T) {
 	t.Parallel()
-	_, err := cron.Parse("  0\t8 * *   FRY ", "UTC")
+	_, err := cron.Parse("  0\t8 * *   FRY ", cron.Options{})
 	want := "invalid cron expression: field 5 (weekday): \"FRY\" is not a weekday, did you mean FRI?\n" +
 		"0 8 * * FRY\n" +
 		"        ^~~"
@@ -120,7 +120,7 @@ func TestParse_hintsAtWhatToDo(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.expr+" "+tt.tz, func(t *testing.T) {
 			t.Parallel()
-			_, err := cron.Parse(tt.expr, tt.tz)
+			_, err := cron.Parse(tt.expr, cron.Options{TZ: tt.tz})
 			if got := molecule.CodeOf(err); err == nil || got != molecule.Invalid {
 				t.Fatalf("error %v, want Invalid", err)
 			}

@@ -15,17 +15,21 @@ type Schedule struct {
 	loc       *time.Location
 }
 
+// Options say how an expression is read. The zero Options read it in UTC.
+type Options struct {
+	TZ string // an IANA name, "" for UTC, or "local" for the zone of this machine
+}
+
 // Parse compiles a cron expression of five fields, or one of @hourly @daily
-// @midnight @weekly @monthly @yearly @annually, in the zone tz: an IANA name,
-// "" for UTC, or "local" for the zone of this machine. Errors are Invalid; the
-// message of one that concerns the expression ends in two lines that show it
-// with a caret under the fault.
-func Parse(expr, tz string) (Schedule, error) {
+// @midnight @weekly @monthly @yearly @annually. Errors are Invalid; the message
+// of one that concerns the expression ends in two lines that show it with a
+// caret under the fault.
+func Parse(expr string, o Options) (Schedule, error) {
 	spec, canonical, err := compile(expr)
 	if err != nil {
 		return Schedule{}, err
 	}
-	name, loc, err := loadZone(tz)
+	name, loc, err := loadZone(o.TZ)
 	if err != nil {
 		return Schedule{}, err
 	}

@@ -12,7 +12,7 @@ import (
 
 func mustParse(t testing.TB, expr, tz string) cron.Schedule {
 	t.Helper()
-	s, err := cron.Parse(expr, tz)
+	s, err := cron.Parse(expr, cron.Options{TZ: tz})
 	if err != nil {
 		t.Fatalf("Parse(%q, %q): %v", expr, tz, err)
 	}

@@ -61,7 +61,7 @@ func FuzzParse_describesWhatItAcceptsAndAdvances(f *testing.F) {
 		f.Add(seed, int64(1790000000))
 	}
 	f.Fuzz(func(t *testing.T, expr string, unix int64) {
-		s, err := cron.Parse(expr, "Europe/Berlin")
+		s, err := cron.Parse(expr, cron.Options{TZ: "Europe/Berlin"})
 		if err != nil {
 			if !utf8.ValidString(err.Error()) {
 				t.Fatalf("message is not UTF-8: %q", err)
@@ -71,7 +71,7 @@ func FuzzParse_describesWhatItAcceptsAndAdvances(f *testing.F) {
 		if s.Describe() == "" {
 			t.Errorf("%q has no description", s.Canonical())
 		}
-		again, err := cron.Parse(s.Canonical(), s.TZ())
+		again, err := cron.Parse(s.Canonical(), cron.Options{TZ: s.TZ()})
 		if err != nil || again.Canonical() != s.Canonical() || again.Describe() != s.Describe() {
 			t.Errorf("%q became %q, %v", s.Canonical(), again.Canonical(), err)
 		}

@@ -27,7 +27,7 @@ func ExampleParse() {
 }
 
 func ExampleParse_invalid() {
-	_, err := cron.Parse("0 8 * * FRY", "UTC")
+	_, err := cron.Parse("0 8 * * FRY", cron.Options{})
 	fmt.Println(err)
 	// Output:
 	// invalid cron expression: field 5 (weekday): "FRY" is not a weekday, did you mean FRI?

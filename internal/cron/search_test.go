@@ -139,7 +139,7 @@ func TestNext_alwaysAdvances(t *testing.T) {
 		t.Run(zone, func(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
-				s, err := cron.Parse(drawExpression(t), zone)
+				s, err := cron.Parse(drawExpression(t), cron.Options{TZ: zone})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -170,7 +170,7 @@ func TestNext_agreesWithAWalkThroughRealTime(t *testing.T) {
 			t.Parallel()
 			rapid.Check(t, func(t *rapid.T) {
 				expr := drawExpression(t)
-				s, err := cron.Parse(expr, zone)
+				s, err := cron.Parse(expr, cron.Options{TZ: zone})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -203,7 +203,7 @@ func slotsUntil(s cron.Schedule, from, to time.Time) ([]time.Time, error) {
 // walk returns the slots in (from, to]. Whether a time on the wall is due is
 // what the same expression says in UTC, where the library agrees.
 func walk(t *rapid.T, expr string, loc *time.Location, from, to time.Time) []time.Time {
-	utc, err := cron.Parse(expr, "UTC")
+	utc, err := cron.Parse(expr, cron.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func TestNext_agreesWithTheLibraryInUTC(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		expr := drawExpression(t)
-		s, err := cron.Parse(expr, "UTC")
+		s, err := cron.Parse(expr, cron.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +272,7 @@ func TestNext_agreesWithTheLibraryInUTC(t *testing.T) {
 
 func BenchmarkParse(b *testing.B) {
 	for b.Loop() {
-		if _, err := cron.Parse("*/15 9-17 * * MON-FRI", "UTC"); err != nil {
+		if _, err := cron.Parse("*/15 9-17 * * MON-FRI", cron.Options{}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -28,7 +28,7 @@ func (c *specs) compile(expr, tz string) (cron.Schedule, error) {
 	if ok {
 		return spec, nil
 	}
-	spec, err := cron.Parse(expr, tz)
+	spec, err := cron.Parse(expr, cron.Options{TZ: tz})
 	if err != nil {
 		return spec, err
 	}
