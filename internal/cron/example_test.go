@@ -8,7 +8,7 @@ import (
 )
 
 func ExampleParse() {
-	s, err := cron.Parse("30 2 * * mon-fri,SUN", "Europe/Berlin")
+	s, err := cron.Parse("30 2 * * mon-fri,SUN", cron.Options{TZ: "Europe/Berlin"})
 	if err != nil {
 		fmt.Println(err)
 		return

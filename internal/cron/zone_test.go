@@ -131,7 +131,7 @@ func TestParse_storesTheNameOfTheZone(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.tz, func(t *testing.T) {
 			t.Parallel()
-			s, err := Parse("@daily", tt.tz)
+			s, err := Parse("@daily", Options{TZ: tt.tz})
 			if err != nil {
 				t.Fatal(err)
 			}
