@@ -176,7 +176,7 @@ func TestHelp_cronShowsOnlyWhatIsAccepted(t *testing.T) {
 	}{
 		{"* * * * *", true}, {"5 * * * *", true}, {"1,15 * * * *", true}, {"1-5 * * * *", true}, {"*/10 * * * *", true},
 		{"0 8 * * MON-FRI", true}, {"0 8 * * FRI-SAT,SUN-MON", true}, {"@hourly", true}, {"@annually", true},
-		{"0 8 * * FRI-MON", false}, {"0 0 31 2 *", false},
+		{"0 8 * * FRI-MON", true}, {"0 0 8 * * *", false}, {"0 0 31 2 *", false},
 	}
 	for _, tt := range tests {
 		got := newHand(t, nil).run("schedule", "describe", tt.expr)

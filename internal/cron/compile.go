@@ -8,8 +8,9 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// maxBytes bounds an expression: every minute written out takes 167.
-const maxBytes = 256
+// maxBytes bounds an expression: every minute and every second written out take
+// 334.
+const maxBytes = 512
 
 // syntaxHint is the hint of every error that knows no better one.
 const syntaxHint = "five fields: minute 0-59, hour 0-23, day 1-31, month 1-12 or JAN-DEC, weekday 0-7 or SUN-SAT; " +
@@ -35,47 +36,75 @@ func tag(name string) (expr string, ok bool) {
 	return "", false
 }
 
-// compile reads expr into a spec and its canonical form.
-func compile(expr string) (*spec, string, error) {
-	fields, err := split(expr)
+// cutZone returns the expression without the zone in front of it, and that
+// zone, "" for none.
+func cutZone(expr string) (rest, zone string, err error) {
+	expr = strings.TrimSpace(expr)
+	if len(expr) > maxBytes {
+		return "", "", invalid("it is %d bytes long, the most is %d", len(expr), maxBytes)
+	}
+	first, rest := cutWord(expr)
+	name, value, _ := strings.Cut(first, "=")
+	if name != "CRON_TZ" && name != "TZ" {
+		return expr, "", nil
+	}
+	if value == "" {
+		return "", "", invalid("%s= names no time zone", name).WithHint("write it as %s=Europe/Berlin 0 8 * * *", name)
+	}
+	return rest, value, nil
+}
+
+// compile reads expr, which names its zone no more, into a spec and its
+// canonical form. zone is only for what is shown.
+func compile(expr, zone string, o Options) (*spec, string, error) {
+	if strings.HasPrefix(expr, "@") {
+		name, rest := cutWord(expr)
+		switch strings.ToLower(name) {
+		case "@every":
+			return compileEvery(name, rest, o.Phase)
+		case "@at":
+			return compileAt(name, rest)
+		}
+		written, err := writeOut(expr)
+		if err != nil {
+			return nil, "", err
+		}
+		expr = written
+	}
+	fields, err := split(expr, zone, o)
 	if err != nil {
 		return nil, "", err
 	}
-	var sets [5]set
+	sets := defaults()
 	canonical := make([]string, len(fields))
 	for i, f := range fields {
-		if sets[i], canonical[i], err = f.parse(); err != nil {
+		if sets[f.kind], canonical[i], err = f.parse(); err != nil {
 			return nil, "", err
 		}
 	}
 	sp := newSpec(sets)
-	// The calendar repeats after 400 years: one search proves that a day comes.
-	if _, ok := sp.nextCivil(0); !ok {
-		return nil, "", fields[day].errorf(span{0, len(fields[day].text)}, "it never fires, %s", sp.whyNever()).
-			WithHint("choose a day that the month has, or leave the month *")
+	if !sp.fires() {
+		return nil, "", never(sp, fields)
 	}
 	return sp, strings.Join(canonical, " "), nil
 }
 
-// split cuts expr into its five fields and writes out a tag.
-func split(expr string) ([]field, error) {
-	expr = strings.TrimSpace(expr)
-	if len(expr) > maxBytes {
-		return nil, invalid("it is %d bytes long, the most is %d", len(expr), maxBytes)
-	}
-	if strings.HasPrefix(expr, "@") {
-		written, err := writeOut(expr)
-		if err != nil {
-			return nil, err
-		}
-		expr = written
-	}
+// defaults are the sets of fields that were not written.
+func defaults() [fieldCount]set {
+	var sets [fieldCount]set
+	sets[second].add(0)
+	return sets
+}
+
+// split cuts expr into its fields.
+func split(expr, zone string, o Options) ([]field, error) {
 	words := strings.Fields(expr)
 	if len(words) > 0 && strings.Contains(words[0], "TZ=") {
-		return nil, invalid("%q is not part of an expression here", printable(words[0])).
-			WithHint("give the time zone beside the expression: --tz Europe/Berlin")
+		return nil, invalid("%q is not part of an expression", printable(words[0])).
+			WithHint("CRON_TZ=Europe/Berlin stands in front of it, once; or beside it: --tz Europe/Berlin")
 	}
-	if err := countFields(words); err != nil {
+	kind, err := firstField(words, zone, o)
+	if err != nil {
 		return nil, err
 	}
 	line := printable(strings.Join(words, " "))
@@ -83,55 +112,97 @@ func split(expr string) ([]field, error) {
 	at := 0
 	for i, w := range words {
 		w = printable(w)
-		fields[i] = field{bounds: &allBounds[i], number: i + 1, text: w, line: line, at: at}
+		fields[i] = field{bounds: &allBounds[kind+i], kind: kind + i, number: i + 1, text: w, line: line, at: at}
 		at += len(w) + 1
 	}
 	return fields, nil
 }
 
-// countFields refuses what has not five fields, with the likely reason.
-func countFields(words []string) error {
+// firstField says whether seconds or minutes come first. What has a number of
+// fields that cannot be right is refused with the likely reason.
+func firstField(words []string, zone string, o Options) (int, error) {
 	switch n := len(words); {
-	case n == 5:
-		return nil
+	case n == 5, n == 6 && isYears(words[5]):
+		return minute, nil
+	case o.Seconds && (n == 6 || n == 7):
+		return second, nil
 	case n == 0:
-		return invalid("it is empty").WithHint(syntaxHint)
+		return 0, invalid("it is empty").WithHint(syntaxHint)
 	case n < 5:
-		return invalid("it has %d of 5 fields", n).WithHint(syntaxHint)
-	case n == 6:
-		return invalid("it has 6 fields, it must have 5; a field for seconds or years is not supported").WithHint(syntaxHint)
-	case n == 7:
-		return invalid("it has 7 fields, it must have 5; fields for seconds and years are not supported").WithHint(syntaxHint)
+		return 0, invalid("it has %d of 5 fields", n).WithHint(syntaxHint)
+	case n <= 7:
+		return 0, secondsFirst(words, zone, o)
 	default:
-		return invalid("it has %d fields, it must have 5", n).
+		return 0, invalid("it has %d fields, it must have 5", n).
 			WithHint("put the expression in quotes, so that the shell leaves * alone")
 	}
 }
 
+// isYears reports whether a sixth field is a list of years: it begins with a
+// number of four digits.
+func isYears(text string) bool {
+	return len(text)-len(strings.TrimLeft(text, "0123456789")) == 4
+}
+
+// secondsFirst refuses six or seven fields and shows how they would be read.
+func secondsFirst(words []string, zone string, o Options) error {
+	err := invalid("it has %d fields, it must have 5; a field for seconds comes first only when --seconds asks for it", len(words))
+	o.Seconds = true
+	if zone != "" {
+		o.TZ = zone
+	}
+	read, fault := Parse(strings.Join(words, " "), o)
+	if fault != nil {
+		text, _, _ := strings.Cut(fault.Error(), "\n")
+		return err.WithHint("leave one out; with --seconds, %s", strings.TrimPrefix(text, "invalid cron expression: "))
+	}
+	return err.WithHint("with --seconds it is read as: %s", read.Describe())
+}
+
+// cutWord cuts the first word off what stands behind it.
+func cutWord(expr string) (word, rest string) {
+	if end := strings.IndexFunc(expr, unicode.IsSpace); end >= 0 {
+		return expr[:end], strings.TrimSpace(expr[end:])
+	}
+	return expr, ""
+}
+
 // writeOut returns what expr, which begins with @, stands for.
 func writeOut(expr string) (string, error) {
-	words := strings.Fields(expr)
-	name := strings.ToLower(words[0])
-	if written, ok := tag(name); ok && len(words) == 1 {
-		return written, nil
+	name, rest := cutWord(expr)
+	if written, ok := tag(strings.ToLower(name)); ok {
+		if rest == "" {
+			return written, nil
+		}
+		line := printable(name + " " + rest)
+		return "", pointAt(line, span{len(name) + 1, len(line)}, "nothing can stand behind %s", printable(name)).
+			WithHint("%s alone is %s", name, written)
 	}
-	err := invalid("%q is not a known tag", printable(expr))
-	switch near := nearest(name, strings.Fields(tagNames), 2); {
-	case name == "@every":
-		return "", invalid("@every is not supported").
-			WithHint("write an interval as a step: '*/10 * * * *' is every ten minutes, '0 */2 * * *' every two hours")
-	case name == "@reboot":
+	line := printable(expr)
+	err := pointAt(line, span{0, len(printable(name))}, "%q is not a known tag", printable(name))
+	known := append(strings.Fields(tagNames), "@every", "@at")
+	switch near := nearest(strings.ToLower(name), known, 2); {
+	case strings.EqualFold(name, "@reboot"):
 		return "", invalid("@reboot is not supported: a start of the machine is no slot")
 	case near != "":
 		return "", err.WithHint("did you mean %s?", near)
 	default:
-		return "", err.WithHint("the tags are %s", tagNames)
+		return "", err.WithHint("the tags are %s, @every 90s and @at 2026-12-01T08:00:00Z", tagNames)
 	}
 }
 
 // invalid makes an error about a whole expression.
 func invalid(format string, args ...any) *molecule.Error {
 	return molecule.Errorf(molecule.Invalid, "invalid cron expression: "+format, args...)
+}
+
+// pointAt makes an error about a part of line and shows where it is.
+func pointAt(line string, sp span, format string, args ...any) *molecule.Error {
+	from := min(sp.from, len(line))
+	to := max(min(sp.to, len(line)), from)
+	caret := strings.Repeat(" ", utf8.RuneCountInString(line[:from])) + "^" +
+		strings.Repeat("~", max(utf8.RuneCountInString(line[from:to])-1, 0))
+	return invalid(format+"\n%s\n%s", append(args, line, caret)...)
 }
 
 // printable returns s with a question mark for each rune that a terminal would

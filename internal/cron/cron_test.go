@@ -1,6 +1,7 @@
 package cron_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -12,9 +13,14 @@ import (
 
 func mustParse(t testing.TB, expr, tz string) cron.Schedule {
 	t.Helper()
-	s, err := cron.Parse(expr, cron.Options{TZ: tz})
+	return parseWith(t, expr, cron.Options{TZ: tz})
+}
+
+func parseWith(t testing.TB, expr string, o cron.Options) cron.Schedule {
+	t.Helper()
+	s, err := cron.Parse(expr, o)
 	if err != nil {
-		t.Fatalf("Parse(%q, %q): %v", expr, tz, err)
+		t.Fatalf("Parse(%q, %+v): %v", expr, o, err)
 	}
 	return s
 }
@@ -91,22 +97,60 @@ func TestNext_refusesWhatHasNoSlot(t *testing.T) {
 		code molecule.Code
 	}{
 		{name: "never parsed", ref: time.Unix(0, 0), code: molecule.Internal},
-		{name: "last slot that can be written", s: yearly, ref: at(t, "9999-06-01T00:00:00Z"), code: molecule.Invalid},
 		{name: "far future", s: yearly, ref: time.Unix(1<<60, 0), code: molecule.Invalid},
 		{name: "far past", s: yearly, ref: time.Unix(-1<<60, 0), code: molecule.Invalid},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			next, err := tt.s.Next(tt.ref)
-			if err == nil {
-				t.Fatalf("next slot %v, want an error", next)
+			_, next := tt.s.Next(tt.ref)
+			_, list := tt.s.NextN(tt.ref, 2)
+			_, prev := tt.s.Prev(tt.ref)
+			_, count := tt.s.CountBetween(tt.ref, tt.ref, 2)
+			for of, err := range map[string]error{"next": next, "list": list, "previous": prev, "count": count} {
+				if got := molecule.CodeOf(err); err == nil || got != tt.code || errors.Is(err, cron.ErrNoSlot) {
+					t.Errorf("%s: error %v with code %q, want %q and not that no slot is left", of, err, got, tt.code)
+				}
 			}
-			if got := molecule.CodeOf(err); got != tt.code {
-				t.Errorf("code %q, want %q: %v", got, tt.code, err)
+		})
+	}
+}
+
+func TestNext_saysWhenNoSlotIsLeft(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		expr  string
+		ref   string
+		left  int // slots behind ref
+		begun bool
+	}{
+		{expr: "@at 2026-12-01T08:00:00Z", ref: "2026-12-01T07:59:59.9Z", left: 1},
+		{expr: "@at 2026-12-01T08:00:00Z", ref: "2026-12-01T08:00:00Z"},
+		{expr: "@at 2026-12-01T08:00:00Z", ref: "2026-12-01T08:00:00.1Z", begun: true},
+		{expr: "0 0 31 12 * 2026-2027", ref: "2026-12-31T00:00:00Z", left: 1},
+		{expr: "0 0 31 12 * 2026-2027", ref: "2027-12-31T00:00:00Z", begun: true},
+		{expr: "0 0 31 12 * 2026-2027", ref: "9000-12-31T00:00:00Z", begun: true},
+		{expr: "0 0 31 12 * 2026-2027", ref: "0001-01-01T00:00:01Z", left: 2},
+		{expr: "@yearly", ref: "9999-06-01T00:00:00Z", begun: true},
+		{expr: "@every 24h", ref: "9999-12-31T12:00:00Z", begun: true},
+		{expr: "@every 24h", ref: "0001-01-01T00:00:01Z", left: 3, begun: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.expr+" "+tt.ref, func(t *testing.T) {
+			t.Parallel()
+			s, ref := mustParse(t, tt.expr, ""), at(t, tt.ref)
+			slots, err := s.NextN(ref, 3)
+			if len(slots) != tt.left || err != nil {
+				t.Errorf("slots %v and error %v, want %d slots", slots, err, tt.left)
 			}
-			if got, err := tt.s.NextN(tt.ref, 2); err == nil {
-				t.Errorf("next slots %v, want an error", got)
+			if _, err := s.Next(ref); errors.Is(err, cron.ErrNoSlot) != (tt.left == 0) {
+				t.Errorf("next: error %v, want ErrNoSlot %t", err, tt.left == 0)
+			}
+			if n, err := s.CountBetween(ref, at(t, "9999-12-31T23:59:59Z"), 1); n > max(1, tt.left) || err != nil {
+				t.Errorf("counted %d, %v", n, err)
+			}
+			if prev, err := s.Prev(ref); (err == nil) != tt.begun || errors.Is(err, cron.ErrNoSlot) == tt.begun || !prev.Before(ref) {
+				t.Errorf("previous: %v and error %v, want a slot before %v: %t", prev, err, ref, tt.begun)
 			}
 		})
 	}

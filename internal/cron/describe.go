@@ -12,20 +12,56 @@ import (
 const maxTimes = 6
 
 // Describe returns the schedule in plain words, such as "at 06:07 and 18:07,
-// every day, Europe/Berlin".
+// every day, Europe/Berlin". It names the policy for changes of the clock when
+// that is not the default and may matter.
 func (s Schedule) Describe() string {
-	if s.spec == nil {
-		return ""
-	}
-	times, days := s.spec.times(), s.spec.dates()
 	switch {
-	case days == "" && s.spec.hours == full(hour):
-		return times + ", " + s.tz // "every minute" needs no "every day"
-	case days == "":
-		return times + ", every day, " + s.tz
-	default:
-		return times + " " + days + ", " + s.tz
+	case s.spec == nil:
+		return ""
+	case s.spec.once:
+		return "once, at " + time.Unix(s.spec.at, 0).In(s.loc).Format("15:04:05 on Monday 2006-01-02") + ", " + s.tz
+	case s.spec.interval > 0:
+		return s.spec.intervalText()
 	}
+	text := s.spec.times()
+	switch dates := s.spec.dates(); {
+	case dates != "":
+		text += dates
+	case s.spec.hours != full(hour): // "every minute" needs no "every day"
+		text += ", every day"
+	}
+	if !s.spec.everyYear {
+		text += " in " + s.spec.yearsText()
+	}
+	text += ", " + s.tz
+	if s.dst != DSTVixie {
+		text += ", DST policy " + string(s.dst)
+	}
+	return text
+}
+
+// intervalText says what @every means.
+func (s *spec) intervalText() string {
+	var parts []string
+	rest := s.interval
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"hour", hourSecs}, {"minute", minuteSecs}, {"second", 1}} {
+		n := rest / unit.size
+		rest -= n * unit.size
+		switch {
+		case n == 1:
+			parts = append(parts, "1 "+unit.name)
+		case n > 1:
+			parts = append(parts, fmt.Sprintf("%d %ss", n, unit.name))
+		}
+	}
+	text := "every " + strings.TrimPrefix(join(parts), "1 ")
+	if len(parts) > 1 {
+		text = "every " + join(parts)
+	}
+	return text + " of real time, counted from " + time.Unix(s.phase, 0).UTC().Format(time.RFC3339)
 }
 
 // full returns the bits of a field that covers everything.
@@ -37,87 +73,122 @@ func full(field int) uint64 {
 // times says at which times of day.
 func (s *spec) times() string {
 	every := s.hours == full(hour)
-	if !every && bits.OnesCount64(s.minutes)*bits.OnesCount64(s.hours) <= maxTimes {
-		var clock []string
-		for _, h := range members(s.hours) {
-			for _, m := range members(s.minutes) {
-				clock = append(clock, fmt.Sprintf("%02d:%02d", h, m))
-			}
-		}
-		return "at " + join(clock)
+	count := bits.OnesCount64(s.seconds) * bits.OnesCount64(s.minutes) * bits.OnesCount64(s.hours)
+	if !every && count <= maxTimes {
+		return "at " + join(s.clockTimes())
+	}
+	if s.seconds != 1 {
+		return s.secondsText()
 	}
 	n, stepped := evenStep(s.hours, 24)
 	switch {
 	case every && s.minutes == 1:
 		return "every hour on the hour"
-	case every:
-		return s.minutesText(" of every hour")
 	case stepped && s.minutes == 1:
 		return fmt.Sprintf("every %d hours from 00:00", n)
-	case stepped:
-		return s.minutesText(fmt.Sprintf(" of every %s hour from 00:00", ordinal(n)))
-	default:
-		return s.minutesText(" of " + plural("hour", s.hours) + " " + join(runs(members(s.hours), strconv.Itoa)))
 	}
+	return s.minutesText()
 }
 
-// minutesText says at which minutes of the hours that of names.
-func (s *spec) minutesText(of string) string {
+// clockTimes lists the times of day one by one.
+func (s *spec) clockTimes() []string {
+	var clock []string
+	for _, h := range members(s.hours) {
+		for _, m := range members(s.minutes) {
+			for _, sec := range members(s.seconds) {
+				text := fmt.Sprintf("%02d:%02d:%02d", h, m, sec)
+				if s.seconds == 1 {
+					text = text[:5]
+				}
+				clock = append(clock, text)
+			}
+		}
+	}
+	return clock
+}
+
+// secondsText says at which seconds of which minutes.
+func (s *spec) secondsText() string {
+	of := " of every minute" + s.ofHours()
 	n, stepped := evenStep(s.minutes, 60)
 	switch {
 	case s.minutes == full(minute):
-		return "every minute" + strings.TrimPrefix(of, " of every hour")
+		return s.steps(second, of)
 	case stepped:
-		return fmt.Sprintf("every %d minutes", n) + strings.TrimPrefix(of, " of every hour")
+		of = fmt.Sprintf(" of every %s minute", ordinal(n))
 	default:
-		return "at " + plural("minute", s.minutes) + " " + join(runs(members(s.minutes), strconv.Itoa)) + of
+		of = " of " + listed("minute", s.minutes)
 	}
+	if s.hours == full(hour) {
+		return s.steps(second, of+" of every hour")
+	}
+	return s.steps(second, of+s.ofHours())
 }
 
-// dates says on which days and in which months; "" for every day.
-func (s *spec) dates() string {
-	var in string
-	if s.months != full(month) {
-		in = join(runs(members(s.months), monthName))
+// minutesText says at which minutes of which hours.
+func (s *spec) minutesText() string {
+	if s.hours == full(hour) {
+		return s.steps(minute, " of every hour")
 	}
-	on := s.daysText(in)
+	return s.steps(minute, s.ofHours())
+}
+
+// ofHours says of which hours, "" for all.
+func (s *spec) ofHours() string {
+	n, stepped := evenStep(s.hours, 24)
 	switch {
-	case in == "" || strings.HasSuffix(on, in):
-		return on
-	case on == "":
-		return "on every day in " + in
-	default:
-		return on + " in " + in
+	case s.hours == full(hour):
+		return ""
+	case stepped:
+		return fmt.Sprintf(" of every %s hour from 00:00", ordinal(n))
 	}
+	return " of " + listed("hour", s.hours)
 }
 
-// daysText says on which days of the months named by in, "" for each month. It
-// names the months itself where "day 29 of February" reads better.
-func (s *spec) daysText(in string) string {
-	byDay, byWeekday := s.days != full(day), s.weekdays != full(weekday)
-	if !s.bothDays && (!byDay || !byWeekday) {
-		return "" // either is enough, and one of them always fits
+// steps says which of the seconds or minutes; of says of what. "every 15
+// minutes" needs no "of every hour".
+func (s *spec) steps(field int, of string) string {
+	set, name := s.minutes, allBounds[field].name
+	if field == second {
+		set = s.seconds
 	}
-	days := "on " + plural("day", s.days) + " " + join(runs(members(s.days), strconv.Itoa)) + " of "
-	week := join(runs(members(s.weekdays&^1|s.weekdays&1<<7), weekdayName)) // Sunday last
+	short := strings.TrimPrefix(strings.TrimPrefix(of, " of every hour"), " of every minute")
+	n, stepped := evenStep(set, 60)
 	switch {
-	case byDay && byWeekday && s.bothDays:
-		return days + "the month if that is " + strings.ReplaceAll(week, " and ", " or ")
-	case byDay && byWeekday:
-		return days + "the month and on " + week
-	case byDay && in != "":
-		return days + in
-	case byDay:
-		return days + "the month"
-	case byWeekday:
-		return "on " + week
+	case set == full(field):
+		return "every " + name + short
+	case stepped:
+		return fmt.Sprintf("every %d %ss", n, name) + short
 	}
-	return ""
+	return "at " + listed(name, set) + of
 }
 
-func monthName(m int) string { return time.Month(m).String() }
+// listed returns "minute 5" or "minutes 5, 10 and 20 to 30".
+func listed(noun string, set uint64) string {
+	if bits.OnesCount64(set) > 1 {
+		noun += "s"
+	}
+	return noun + " " + join(runs(members(set), strconv.Itoa))
+}
 
-func weekdayName(n int) string { return time.Weekday(n % 7).String() }
+// yearsText lists the years, or says that they are evenly spaced.
+func (s *spec) yearsText() string {
+	var list []int
+	for y, ok := s.years.next(0); ok; y, ok = s.years.next(y) {
+		list = append(list, y)
+	}
+	if len(list) > maxTimes {
+		first, step := list[0], list[1]-list[0]
+		even := step > 1
+		for i, y := range list {
+			even = even && y == first+i*step
+		}
+		if even {
+			return fmt.Sprintf("every %s year from %d to %d", ordinal(step), first, list[len(list)-1])
+		}
+	}
+	return join(runs(list, strconv.Itoa))
+}
 
 // evenStep reports whether set holds 0, n, 2n … below size, with n a divisor
 // of size, so that "every n" is true across the end as well.
@@ -132,15 +203,6 @@ func evenStep(set uint64, size int) (int, bool) {
 		}
 	}
 	return 0, false
-}
-
-// members returns the values of a set, in order.
-func members(set uint64) []int {
-	list := make([]int, 0, bits.OnesCount64(set))
-	for ; set != 0; set &= set - 1 {
-		list = append(list, bits.TrailingZeros64(set))
-	}
-	return list
 }
 
 // runs names the values of an ordered list; three or more in a row become "a
@@ -172,19 +234,20 @@ func join(list []string) string {
 	return strings.Join(list[:last], ", ") + " and " + list[last]
 }
 
-func plural(noun string, set uint64) string {
-	if bits.OnesCount64(set) == 1 {
-		return noun
-	}
-	return noun + "s"
-}
-
 func ordinal(n int) string {
 	switch n {
+	case 1:
+		return "1st"
 	case 2:
 		return "2nd"
 	case 3:
 		return "3rd"
+	case 21, 31:
+		return strconv.Itoa(n) + "st"
+	case 22:
+		return "22nd"
+	case 23:
+		return "23rd"
 	}
 	return strconv.Itoa(n) + "th"
 }

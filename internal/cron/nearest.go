@@ -1,11 +1,14 @@
 package cron
 
+// maxWord bounds the words that are compared: no name is longer.
+const maxWord = 40
+
 // nearest returns the candidate that is the fewest typing errors from word, ""
 // when each is more than limit away.
 func nearest(word string, candidates []string, limit int) string {
 	best, found := limit+1, ""
 	for _, c := range candidates {
-		if d := distance(word, c); d < best {
+		if d := distance(word, c, best); d < best {
 			best, found = d, c
 		}
 	}
@@ -13,15 +16,19 @@ func nearest(word string, candidates []string, limit int) string {
 }
 
 // distance counts the typing errors between a and b: a wrong, a missing or a
-// superfluous byte, or two that changed places.
-func distance(a, b string) int {
-	older, old := []int(nil), make([]int, len(b)+1)
-	for j := range old {
-		old[j] = j
+// superfluous byte, or two that changed places. It gives up at limit.
+func distance(a, b string, limit int) int {
+	if len(a) > maxWord || len(b) > maxWord || len(a)-len(b) >= limit || len(b)-len(a) >= limit {
+		return limit
+	}
+	var rows [3][maxWord + 1]int // the last three, in turn
+	for j := range len(b) + 1 {
+		rows[0][j] = j
 	}
 	for i := 1; i <= len(a); i++ {
-		row := make([]int, len(b)+1)
+		older, old, row := &rows[(i+1)%3], &rows[(i+2)%3], &rows[i%3]
 		row[0] = i
+		least := i
 		for j := 1; j <= len(b); j++ {
 			wrong := 1
 			if a[i-1] == b[j-1] {
@@ -31,8 +38,11 @@ func distance(a, b string) int {
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], older[j-2]+1)
 			}
+			least = min(least, row[j])
 		}
-		older, old = old, row
+		if least >= limit {
+			return limit
+		}
 	}
-	return old[len(b)]
+	return min(rows[len(a)%3][len(b)], limit)
 }

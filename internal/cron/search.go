@@ -1,55 +1,86 @@
 package cron
 
-import (
-	"fmt"
-	"math"
-	"math/bits"
-	"time"
-)
+import "math/bits"
 
-// spec is a compiled expression: one bit for each value a field covers.
+// spec is a compiled expression: one bit for each value a field covers, or one
+// of the two kinds that have no fields.
 type spec struct {
-	minutes, hours, days, months, weekdays uint64
+	seconds, minutes, hours, days, months, weekdays uint64
 
-	bothDays bool   // day and weekday must both fit; else one is enough
-	fixed    bool   // names times of day instead of a grid of real time
-	week     uint64 // weekdays, repeated to the end of the longest month
+	years     years
+	everyYear bool
+	bothDays  bool // day and weekday must both fit; else one is enough
+	grid      bool // names a grid of real time instead of times of day
+
+	week  uint64 // weekdays, repeated to the end of the longest month
+	forms bool   // one of the next three is not empty; they are as in set
+	last  uint64
+	near  uint64
+	nth   [6]uint8
+
+	// Where a clock changes.
+	late  bool // what it jumps over is due at the end of the gap
+	again bool // what it shows again is due again
+
+	interval, phase int64 // of @every, in seconds
+
+	once bool // of @at
+	at   int64
 }
 
-// newSpec makes a spec of the sets of the five fields.
-func newSpec(sets [5]set) *spec {
+// newSpec makes a spec of the sets of all fields.
+func newSpec(sets [fieldCount]set) *spec {
 	s := &spec{
-		minutes:  sets[minute].bits,
-		hours:    sets[hour].bits,
-		days:     sets[day].bits,
-		months:   sets[month].bits,
-		weekdays: sets[weekday].bits,
-		bothDays: sets[day].star || sets[weekday].star,
-		fixed:    !sets[minute].star && !sets[hour].star,
+		seconds:   sets[second].bits,
+		minutes:   sets[minute].bits,
+		hours:     sets[hour].bits,
+		days:      sets[day].bits,
+		months:    sets[month].bits,
+		weekdays:  sets[weekday].bits,
+		years:     sets[year].years,
+		everyYear: sets[year].years == years{},
+		bothDays:  sets[day].star || sets[weekday].star,
+		grid:      sets[minute].star || sets[hour].star,
+		last:      sets[day].last,
+		near:      sets[day].near,
+		nth:       sets[weekday].nth,
 	}
+	s.forms = s.last|s.near != 0 || s.nth != [6]uint8{}
 	for i := 0; i < 42; i += 7 {
 		s.week |= s.weekdays << i
 	}
 	return s
 }
 
-// Lengths in seconds or minutes of civil time, which has no leap seconds.
+// follow sets what the policy says about changes of the clock.
+func (s *spec) follow(dst DST) {
+	s.late = !s.grid && dst != DSTSkip
+	s.again = s.grid || dst == DSTBoth
+}
+
+// Lengths in seconds of civil time, which has no leap seconds.
 const (
 	minuteSecs = 60
-	dayMinutes = 24 * 60
+	hourSecs   = 60 * 60
 	daySecs    = 24 * 60 * 60
 )
 
 // nextCivil returns the first due second at or behind c. Both are civil times,
 // written as the Unix time they would be in UTC. It reports false when 400
-// years, after which the calendar repeats, hold none.
+// years, after which the calendar repeats, or the listed years hold none.
 func (s *spec) nextCivil(c int64) (int64, bool) {
-	mins := -floorDiv(-c, minuteSecs) // rounded up
-	today := floorDiv(mins, dayMinutes)
-	now := int(mins - today*dayMinutes)
+	today := floorDiv(c, daySecs)
+	now := int(c - today*daySecs)
 	y, m, d := dateOf(today)
 	first := today - int64(d) + 1
-	for last := y + 400; y <= last; {
+	for last := y + 400; y <= last || !s.everyYear; {
+		if !s.everyYear && !s.years.has(y) {
+			var ok bool
+			if y, ok = s.years.next(y); !ok {
+				return 0, false
+			}
+			first, m, d = yearStart(y), 1, 1
+		}
 		for due := s.daysOf(y, m, first) >> d << d; due != 0; due &= due - 1 {
 			next := first + int64(bits.TrailingZeros64(due)) - 1
 			from := 0
@@ -57,7 +88,7 @@ func (s *spec) nextCivil(c int64) (int64, bool) {
 				from = now
 			}
 			if at, ok := s.timeOfDay(from); ok {
-				return next*daySecs + int64(at)*minuteSecs, true
+				return next*daySecs + int64(at), true
 			}
 		}
 		first += int64(lengthOf(y, m))
@@ -68,19 +99,24 @@ func (s *spec) nextCivil(c int64) (int64, bool) {
 	return 0, false
 }
 
-// timeOfDay returns the first due minute of a day at or behind from.
+// timeOfDay returns the first due second of a day at or behind from.
 func (s *spec) timeOfDay(from int) (int, bool) {
-	h, m := from/60, from%60
+	h, m, sec := from/hourSecs, from/minuteSecs%60, from%minuteSecs
 	if s.hours>>h&1 != 0 {
-		if rest := s.minutes >> m; rest != 0 {
-			return h*60 + m + bits.TrailingZeros64(rest), true
+		if s.minutes>>m&1 != 0 && s.seconds>>sec != 0 {
+			return from + bits.TrailingZeros64(s.seconds>>sec), true
+		}
+		if rest := s.minutes >> (m + 1); rest != 0 {
+			m += 1 + bits.TrailingZeros64(rest)
+			return h*hourSecs + m*minuteSecs + bits.TrailingZeros64(s.seconds), true
 		}
 	}
 	rest := s.hours >> (h + 1)
 	if rest == 0 {
 		return 0, false
 	}
-	return (h+1+bits.TrailingZeros64(rest))*60 + bits.TrailingZeros64(s.minutes), true
+	h += 1 + bits.TrailingZeros64(rest)
+	return h*hourSecs + bits.TrailingZeros64(s.minutes)*minuteSecs + bits.TrailingZeros64(s.seconds), true
 }
 
 // daysOf returns the due days of a month, bit 1 for the first. first is the
@@ -90,136 +126,86 @@ func (s *spec) daysOf(y, m int, first int64) uint64 {
 		return 0
 	}
 	const thursday = 4 // 1970-01-01
-	monthStarts := int(((first+thursday)%7 + 7) % 7)
-	byWeekday := s.week >> monthStarts << 1
-	due := s.days | byWeekday
+	starts := int(((first+thursday)%7 + 7) % 7)
+	length := lengthOf(y, m)
+	byDay, byWeekday := s.days, s.week>>starts<<1
+	if s.forms {
+		byDay |= s.formDays(starts, length)
+		byWeekday |= s.formWeekdays(starts, length)
+	}
+	due := byDay | byWeekday
 	if s.bothDays {
-		due = s.days & byWeekday
+		due = byDay & byWeekday
 	}
-	return due & (1<<(lengthOf(y, m)+1) - 2)
+	return due & (1<<(length+1) - 2)
 }
 
-// dateOf returns the date of a day counted from 1970-01-01.
-func dateOf(days int64) (y, m, d int) {
-	// Count from 1 March of the year 0: the leap day is then the last of a
-	// year, and the lengths of the months before it repeat every five.
-	days += 719468
-	era := floorDiv(days, 146097)
-	ofEra := days - era*146097
-	year := (ofEra - ofEra/1460 + ofEra/36524 - ofEra/146096) / 365
-	ofYear := ofEra - (365*year + year/4 - year/100)
-	mp := (5*ofYear + 2) / 153
-	d = int(ofYear-(153*mp+2)/5) + 1
-	m = int(mp) + 3
-	y = int(year + era*400)
-	if m > 12 {
-		m, y = m-12, y+1
-	}
-	return y, m, d
-}
-
-// lengthOf returns how many days a month has.
-func lengthOf(y, m int) int {
-	switch m {
-	case 2:
-		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
-			return 29
+// formDays returns the days that L, L-3, LW and 15W are in a month that starts
+// on the weekday starts.
+func (s *spec) formDays(starts, length int) uint64 {
+	var due uint64
+	for rest := s.last; rest != 0; rest &= rest - 1 {
+		if d := length - bits.TrailingZeros64(rest); d >= 1 {
+			due |= 1 << d
 		}
-		return 28
-	case 4, 6, 9, 11:
-		return 30
 	}
-	return 31
-}
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
-// period is a stretch of real time in which a zone keeps one offset. All are
-// in seconds; a zone without changes has one period without ends.
-type period struct {
-	start, end int64
-	offset     int64
-}
-
-// periodAt returns the period of loc that holds the instant unix.
-func periodAt(unix int64, loc *time.Location) period {
-	t := time.Unix(unix, 0).In(loc)
-	_, offset := t.Zone()
-	start, end := t.ZoneBounds()
-	p := period{start: math.MinInt64, end: math.MaxInt64, offset: int64(offset)}
-	if !start.IsZero() {
-		p.start = start.Unix()
-	}
-	if !end.IsZero() {
-		p.end = end.Unix()
-	}
-	for p.end <= unix {
-		// For 31 December of a leap year behind the zone's last listed change,
-		// ZoneBounds (Go 1.26) ends the year a day early.
-		p.end += daySecs
-	}
-	return p
-}
-
-// maxShift is more than any two offsets ever differ by.
-const maxShift = 48 * 60 * 60
-
-// next returns the first due instant behind ref.
-//
-// It looks for a civil time at or behind low, period by period. Of a fixed
-// time a period owns the civil times from where the clock stood when it began:
-// those the clock jumped over become its first instant, and those it shows for
-// the second time are not its own.
-func (s *spec) next(ref int64, loc *time.Location) (int64, bool) {
-	p := periodAt(ref, loc)
-	low := ref + p.offset + 1
-	if s.fixed && p.start > ref-maxShift {
-		low = max(low, p.start+periodAt(p.start-1, loc).offset)
-	}
-	for p.start <= maxUnix {
-		c, ok := s.nextCivil(low)
-		if !ok {
-			return 0, false
+	for rest := s.near; rest != 0; rest &= rest - 1 {
+		d := bits.TrailingZeros64(rest)
+		if d == 0 {
+			d = length
 		}
-		at := c - p.offset
-		if at < p.end {
-			return max(at, p.start), true
+		if d <= length {
+			due |= 1 << workingDay(d, starts, length)
 		}
-		clock := p.end + p.offset // what it shows when the period ends
-		if at-p.end > 2*maxShift && low < clock-maxShift {
-			// Far off, and no hour that may be repeated on the way is due.
-			p, low = periodAt(at-maxShift, loc), c
-			continue
+	}
+	return due
+}
+
+// workingDay returns the day from Monday to Friday that is nearest to d and in
+// the same month.
+func workingDay(d, starts, length int) int {
+	switch (starts + d - 1) % 7 {
+	case 6: // Saturday
+		if d == 1 {
+			return 3
 		}
-		from := p.end
-		p = periodAt(from, loc)
-		p.start = from // also where the bounds of two neighbours do not meet
-		low = from + p.offset
-		if s.fixed {
-			low = clock
+		return d - 1
+	case 0: // Sunday
+		if d == length {
+			return d - 2
+		}
+		return d + 1
+	}
+	return d
+}
+
+// formWeekdays returns the days that FRI#2 and FRIL are in such a month.
+func (s *spec) formWeekdays(starts, length int) uint64 {
+	var due uint64
+	for w := range 7 {
+		d := 1 + (w-starts+7)%7
+		for n := 1; n <= 5 && d+7*(n-1) <= length; n++ {
+			last := d+7*n > length
+			if s.nth[n]>>w&1 != 0 || last && s.nth[0]>>w&1 != 0 {
+				due |= 1 << (d + 7*(n-1))
+			}
+		}
+	}
+	return due
+}
+
+// has reports whether y is in the list.
+func (l *years) has(y int) bool {
+	i := y - minYear
+	return i >= 0 && i < 64*len(l) && l[i/64]>>(i%64)&1 != 0
+}
+
+// next returns the first year of the list behind y.
+func (l *years) next(y int) (int, bool) {
+	for y = max(y+1, minYear); y <= maxYear; y++ {
+		if l.has(y) {
+			return y, true
 		}
 	}
 	return 0, false
-}
-
-// whyNever says why an expression without a due day has none.
-func (s *spec) whyNever() string {
-	months, longest := []string(nil), 0
-	for m := 1; m <= 12; m++ {
-		if s.months>>m&1 != 0 {
-			months = append(months, time.Month(m).String())
-			longest = max(longest, lengthOf(2000, m))
-		}
-	}
-	verb := "has"
-	if len(months) > 1 {
-		verb = "have"
-	}
-	return fmt.Sprintf("%s %s %d days at most", join(months), verb, longest)
 }

@@ -37,6 +37,21 @@ func loadZone(tz string) (string, *time.Location, error) {
 	return tz, loc, nil
 }
 
+// chooseZone returns the zone of an expression that names inner itself, where
+// beside it outer was said; both may be empty.
+func chooseZone(inner, outer string) (string, *time.Location, error) {
+	name, loc, err := loadZone(outer)
+	if inner == "" || err != nil {
+		return name, loc, err
+	}
+	named, loc, err := loadZone(inner)
+	if err == nil && outer != "" && name != named {
+		err = molecule.Errorf(molecule.Invalid, "the expression names the time zone %s, beside it %s is given", named, name).
+			WithHint("leave one of them out")
+	}
+	return named, loc, err
+}
+
 // unnamed reports whether tz is a file of the zone database that is no zone
 // name: right/ counts leap seconds, the others differ from machine to machine.
 func unnamed(tz string) bool {
