@@ -137,18 +137,27 @@ terminal's own sixteen; a sign always says the same: ✓ good, ! look, ✗ bad, 
 
 const cronTopic = `Cron expressions
 
-  minute hour day-of-month month weekday, or one of
+  minute hour day-of-month month weekday, behind them years if you like, or one of
   @hourly @daily @midnight @weekly @monthly @yearly @annually
+  @every 90s    an interval of real time
+  @at 2026-12-01T08:00:00Z    once
 
   *        every            5        that one        1,15     a list
-  1-5      a range          */10     every tenth     MON-FRI  names
+  1-5      a range          */10     every tenth     MON-FRI  names, also in full
+  L        the last day     L-3      3 days before   LW       the last working day
+  15W      the working day nearest to the 15th
+  FRI#2    the 2nd Friday   FRIL     the last Friday of the month
 
-A range never runs backwards: FRI-MON is written FRI-SAT,SUN-MON. An expression that can
-never be due, such as 0 0 31 2 *, is refused.
-When both day fields are restricted, either fits. The zone is UTC unless --tz names one.
-Where a clock jumps, an expression whose minute or hour begins with a star keeps the grid
-of real time; any other fires once: at the first instant behind a gap, in the first pass of
-a repeated hour. Try an expression: molecli schedule describe '0 8 * * MON-FRI' --tz Europe/Berlin`
+In hour, month and weekday a range may run over the end: 22-2, NOV-FEB, FRI-MON. A field
+for seconds comes first where --seconds asks for it. An expression that can never be due,
+such as 0 0 31 2 *, is refused.
+When both day fields are restricted, either fits. The zone is UTC unless --tz or
+CRON_TZ=Europe/Berlin in front names one.
+Where a clock changes, an expression whose minute or hour begins with a star keeps the grid
+of real time. Any other names fixed times, and --dst says what becomes of them: vixie, each
+once, at the first instant behind a gap and in the first pass of a repeated hour; skip,
+none in a gap; both, in both passes. Try an expression:
+  molecli schedule describe '0 8 * * MON-FRI' --tz Europe/Berlin`
 
 const securityTopic = `Security
 

@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,16 +66,18 @@ func newScheduleNextCmd(a *app) *cobra.Command {
 type scheduleDescribe struct {
 	app  *app
 	expr string
-	tz   string
+	when cron.Options
+	dst  string
 	from string
 	n    int
 }
 
 // description is the answer of describe.
 type description struct {
-	Cron        string      `json:"cron"`
-	TZ          string      `json:"tz"`
+	Canonical   string      `json:"canonical"`
 	Description string      `json:"description"`
+	TZ          string      `json:"tz"`
+	DST         cron.DST    `json:"dst"`
 	Next        []time.Time `json:"next"`
 }
 
@@ -92,8 +98,10 @@ func newScheduleDescribeCmd(a *app) *cobra.Command {
 		},
 	}.command()
 	f := cmd.Flags()
-	f.StringVar(&o.tz, "tz", "", "time zone of the expression, an IANA name or local (UTC when not given)")
-	f.StringVar(&o.from, "from", "", "show the slots behind this instant, RFC 3339 (now when not given)")
+	f.StringVar(&o.when.TZ, "tz", "", "time zone of the expression, an IANA name or local (UTC when not given)")
+	f.StringVar(&o.dst, "dst", "", "fixed times where a clock changes: vixie, skip or both (vixie when not given)")
+	f.BoolVar(&o.when.Seconds, "seconds", false, "a first field for seconds")
+	f.StringVar(&o.from, "from", "", "show the slots behind this instant, RFC 3339 or a time in the zone (now when not given)")
 	f.IntVarP(&o.n, "number", "n", 3, "how many slots")
 	return cmd
 }
@@ -107,27 +115,78 @@ func (o *scheduleDescribe) run() error {
 	if err := checkPreview(o.n); err != nil {
 		return err
 	}
-	from := o.app.now()
-	if o.from != "" {
-		if from, err = time.Parse(time.RFC3339, o.from); err != nil {
-			return molecule.Errorf(molecule.Invalid, "--from %q is no instant", o.from).
-				WithHint("write it as 2026-12-01T08:00:00Z or 2026-12-01T08:00:00+01:00")
-		}
-	}
-	compiled, err := cron.Parse(o.expr, cron.Options{TZ: o.tz})
+	o.when.DST = cron.DST(o.dst)
+	compiled, err := p.compile(o.expr, o.when)
 	if err != nil {
 		return err
+	}
+	from := o.app.now()
+	if o.from != "" {
+		if from, err = readFrom(o.from, compiled.TZ()); err != nil {
+			return err
+		}
+	}
+	if _, err := compiled.Next(from); err != nil {
+		return err // nothing to show: the one instant or the years are over
 	}
 	slots, err := compiled.NextN(from, o.n)
 	if err != nil {
 		return err
 	}
-	d := description{Cron: compiled.Canonical(), TZ: compiled.TZ(), Description: compiled.Describe(), Next: slots}
+	d := description{
+		Canonical: compiled.Canonical(), Description: compiled.Describe(),
+		TZ: compiled.TZ(), DST: compiled.DST(), Next: slots,
+	}
 	if p.structured() {
 		return p.encode(d)
 	}
-	if err := p.line("%s: %s", d.Cron, d.Description); err != nil {
+	if err := p.line("%s: %s", d.Canonical, d.Description); err != nil {
 		return err
 	}
 	return p.slots(slots, compiled.Location())
+}
+
+// readFrom reads an instant that may have passed.
+func readFrom(text, tz string) (time.Time, error) {
+	from, err := cron.ParseAt(text, tz, time.Time{})
+	if err != nil || text[0] < '0' || text[0] > '9' { // tomorrow is a matter of now
+		return from, molecule.Errorf(molecule.Invalid, "--from %q is no instant", text).
+			WithHint("write it as 2026-12-01T08:00:00Z or, in the zone of the expression, 2026-12-01T08:00")
+	}
+	return from, nil
+}
+
+// compile compiles an expression. One that has a field too many for anything
+// but seconds is read so when whoever sits at the terminal agrees.
+func (p *printer) compile(expr string, o cron.Options) (cron.Schedule, error) {
+	compiled, fault := cron.Parse(expr, o)
+	if fault == nil || o.Seconds || !p.InTTY || p.config.NoInput {
+		return compiled, fault
+	}
+	o.Seconds = true
+	compiled, err := cron.Parse(expr, o)
+	if err != nil {
+		return compiled, fault
+	}
+	yes, err := p.ask("Read the first field as seconds: " + compiled.Describe() + "?")
+	switch {
+	case err != nil:
+		return cron.Schedule{}, err
+	case !yes:
+		return cron.Schedule{}, fault
+	}
+	return compiled, nil
+}
+
+// ask asks for a yes on a terminal.
+func (p *printer) ask(question string) (bool, error) {
+	if _, err := io.WriteString(p.Err, question+" [y/N] "); err != nil {
+		return false, err
+	}
+	answer, err := bufio.NewReader(p.In).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", nil
 }

@@ -277,9 +277,10 @@ func TestScheduleDescribe_needsNoDaemon(t *testing.T) {
 	t.Parallel()
 	got := newHand(t, nil).run("schedule", "describe", "30 2 * * *", "--tz", "Europe/Berlin", "--from", "2026-03-28T12:00:00Z", "-n", "2", "-o", "json")
 	want := `{
-  "cron": "30 2 * * *",
-  "tz": "Europe/Berlin",
+  "canonical": "30 2 * * *",
   "description": "at 02:30, every day, Europe/Berlin",
+  "tz": "Europe/Berlin",
+  "dst": "vixie",
   "next": [
     "2026-03-29T01:00:00Z",
     "2026-03-30T00:30:00Z"
@@ -288,5 +289,42 @@ func TestScheduleDescribe_needsNoDaemon(t *testing.T) {
 `
 	if diff := cmp.Diff(got, result{0, want, ""}, cmp.AllowUnexported(result{})); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
+	}
+}
+
+func TestScheduleDescribe_readsSecondsByConsent(t *testing.T) {
+	t.Parallel()
+	const question = "Read the first field as seconds: at 08:00:30, every day, UTC? [y/N] "
+	tests := []struct {
+		name   string
+		answer string
+		args   []string
+		piped  bool
+		status int
+		asked  bool
+	}{
+		{name: "yes", answer: "y\n", asked: true},
+		{name: "no", answer: "n\n", status: 2, asked: true},
+		{name: "the end of the input", status: 2, asked: true},
+		{name: "asked not to ask", answer: "y\n", args: []string{"--no-input"}, status: 2},
+		{name: "nobody at the terminal", answer: "y\n", piped: true, status: 2},
+		{name: "said before", args: []string{"--seconds"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHand(t, nil)
+			if !tt.piped {
+				h = h.plain(80)
+			}
+			h.in = tt.answer
+			got := h.run(append([]string{"schedule", "describe", "30 0 8 * * *"}, tt.args...)...)
+			if got.status != tt.status || strings.Contains(got.err, question) != tt.asked {
+				t.Errorf("got %+v, want status %d and asked %t", got, tt.status, tt.asked)
+			}
+			if shown := strings.HasPrefix(got.out, "30 0 8 * * *: at 08:00:30, every day, UTC\n"); shown != (tt.status == 0) {
+				t.Errorf("output %q", got.out)
+			}
+		})
 	}
 }
