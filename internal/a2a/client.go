@@ -115,12 +115,12 @@ func (c *Client) follow(ctx context.Context, d molecule.Delivery, ep endpoint, a
 			told = true
 			d.Waiting(a.StatusText)
 		}
-		if err := molecule.Sleep(ctx, pause); err != nil {
-			return c.stop(ctx, ep, a, err)
+		if molecule.Sleep(ctx, pause) != nil {
+			return c.stop(ctx, ep, a)
 		}
 		next := ep.speak().task(ep.target(ctx), ep.client(c.guard, brief), a.taskID)
 		if ctx.Err() != nil {
-			return c.stop(ctx, ep, a, ctx.Err())
+			return c.stop(ctx, ep, a)
 		}
 		if transient(next.Reply) {
 			continue // asking again changes nothing at the agent
@@ -149,15 +149,19 @@ func notFound(r molecule.Reply) bool {
 	return r.RPCError != nil && r.RPCError.Code == taskNotFound || r.HTTPStatus == http.StatusNotFound
 }
 
-// stop leaves a task because ctx has ended. At the deadline the agent is told
-// to cancel; when the daemon stops, the task goes on.
-func (c *Client) stop(ctx context.Context, ep endpoint, a answer, cause error) molecule.Reply {
+// stop leaves a task because ctx has ended. At the deadline, and when the run is
+// canceled, the agent is told to cancel; when the daemon stops, the task goes on.
+func (c *Client) stop(ctx context.Context, ep endpoint, a answer) molecule.Reply {
 	r := a.Reply
-	if !errors.Is(cause, context.DeadlineExceeded) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.DeadlineExceeded):
+		r.Failure = molecule.FailDeadline
+	case errors.Is(cause, molecule.ErrRunCanceled):
+		r.Failure = molecule.FailCanceled
+	default:
 		r.Failure = molecule.FailShutdown
 		return r
 	}
-	r.Failure = molecule.FailDeadline
 	accepted := c.cancelTask(ctx, ep, a.taskID)
 	r.CancelAccepted = &accepted
 	return r
@@ -169,6 +173,14 @@ func (c *Client) cancelTask(ctx context.Context, ep endpoint, taskID string) boo
 	defer done()
 	a := ep.speak().cancel(ep.target(ctx), ep.client(c.guard, brief), taskID)
 	return a.Failure == "" && a.RPCError == nil && a.HTTPStatus < http.StatusMultipleChoices
+}
+
+// Reachable reports whether anybody answers for the agent. Nothing is asked of
+// it but its card.
+func (c *Client) Reachable(ctx context.Context, a molecule.Agent) bool {
+	ctx, done := context.WithTimeout(ctx, afterwards)
+	defer done()
+	return c.probe(ctx, a)
 }
 
 // closing looks for a sign of life when the deadline passed without one.

@@ -81,6 +81,19 @@ func (q *query) flag(name string) bool {
 	return b
 }
 
+// instant reads an instant as RFC 3339; the zero time when it is absent.
+func (q *query) instant(name string) time.Time {
+	s := q.values.Get(name)
+	if s == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		q.fail("query parameter %s must be an instant such as 2026-12-01T08:00:00Z, not %q", name, s)
+	}
+	return t.UTC()
+}
+
 // duration reads a length of time; 0 when it is absent.
 func (q *query) duration(name string) time.Duration {
 	s := q.values.Get(name)

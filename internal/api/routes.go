@@ -67,10 +67,18 @@ func (s *Server) routes() []route {
 		{"POST", wire.PathSchedules + "/{ref}/resume", needs(schedW), s.resumeSchedule},
 		{"POST", wire.PathSchedules + "/{ref}/runs", needs(schedW), s.triggerSchedule},
 		{"GET", wire.PathSchedules + "/{ref}/next", needs(schedules), s.nextSlots},
+		{"GET", wire.PathSchedules + "/{ref}/why", needs(schedules), s.explainSlot},
+
+		{"GET", wire.PathCalendars, needs(schedules), s.calendarList},
+		{"GET", wire.PathCalendars + "/{ref}", needs(schedules), s.calendar},
+		{"PUT", wire.PathCalendars + "/{ref}", needs(schedW), s.putCalendar},
+		{"DELETE", wire.PathCalendars + "/{ref}", needs(schedW), s.removeCalendar},
 
 		{"GET", wire.PathRuns, needs(schedules), s.runList},
 		{"POST", wire.PathRuns, needs(schedW), s.startRun},
 		{"GET", wire.PathRuns + "/{ref}", needs(schedules), s.run},
+		{"POST", wire.PathRuns + "/{ref}/cancel", needs(schedW), s.cancelRun},
+		{"POST", wire.PathRuns + "/{ref}/retry", needs(schedW), s.retryRun},
 
 		{"GET", wire.PathEvents, needs(schedules), s.events},
 		{"GET", wire.PathEvents + "/last", needs(schedules), s.lastEvent},

@@ -37,6 +37,22 @@ func (s *Server) startRun(w http.ResponseWriter, r *http.Request) error {
 	return encode(w, http.StatusCreated, run)
 }
 
+func (s *Server) cancelRun(w http.ResponseWriter, r *http.Request) error {
+	run, err := s.Runs.CancelRun(r.Context(), r.PathValue("ref"))
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, run)
+}
+
+func (s *Server) retryRun(w http.ResponseWriter, r *http.Request) error {
+	run, err := s.Runs.RetryRun(r.Context(), r.PathValue("ref"))
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusCreated, run)
+}
+
 // run answers one run. With ?wait= it first waits, at most that long and at
 // most wire.MaxRunWait, for the run to end; the answer may be open all the same.
 func (s *Server) run(w http.ResponseWriter, r *http.Request) error {

@@ -84,6 +84,20 @@ func (s *Server) triggerSchedule(w http.ResponseWriter, r *http.Request) error {
 	return encode(w, http.StatusCreated, run)
 }
 
+// explainSlot answers why a slot is what it is; the newest when none is named.
+func (s *Server) explainSlot(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r, "slot")
+	slot := q.instant("slot")
+	if q.err != nil {
+		return q.err
+	}
+	e, err := s.Schedules.ExplainSlot(r.Context(), r.PathValue("ref"), slot)
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, e)
+}
+
 // nextSlots answers the next n slots; 3 when n is not given.
 func (s *Server) nextSlots(w http.ResponseWriter, r *http.Request) error {
 	q := newQuery(r, "n")

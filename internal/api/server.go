@@ -17,6 +17,7 @@ type Authenticator interface {
 type Deps struct {
 	Agents    molecule.AgentService
 	Schedules molecule.ScheduleService
+	Calendars molecule.CalendarService
 	Runs      molecule.RunService
 	Events    molecule.EventService
 	Liveness  molecule.LivenessService

@@ -21,6 +21,16 @@ func (c *Client) Run(ctx context.Context, ref string) (molecule.Run, error) {
 	return member[molecule.Run](ctx, c, http.MethodGet, wire.PathRuns, ref, nil)
 }
 
+// CancelRun tells whoever works on a run to stop.
+func (c *Client) CancelRun(ctx context.Context, ref string) (molecule.Run, error) {
+	return member[molecule.Run](ctx, c, http.MethodPost, wire.PathRuns, ref, nil, "cancel")
+}
+
+// RetryRun repeats a run that has ended, as a run of its own.
+func (c *Client) RetryRun(ctx context.Context, ref string) (molecule.Run, error) {
+	return member[molecule.Run](ctx, c, http.MethodPost, wire.PathRuns, ref, nil, "retry")
+}
+
 // Runs returns one page of runs, newest first.
 func (c *Client) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error) {
 	q := query{}

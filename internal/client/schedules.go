@@ -71,3 +71,19 @@ func (c *Client) NextSlots(ctx context.Context, ref string, n int) ([]time.Time,
 	}
 	return page.Items, nil
 }
+
+// ExplainSlot tells why a slot ran, waited, was skipped or missed; the zero slot
+// is the newest.
+func (c *Client) ExplainSlot(ctx context.Context, ref string, slot time.Time) (molecule.Explanation, error) {
+	var e molecule.Explanation
+	path, err := refPath(wire.PathSchedules, ref, "why")
+	if err != nil {
+		return e, err
+	}
+	q := query{}
+	if !slot.IsZero() {
+		q.text("slot", slot.UTC().Format(time.RFC3339Nano))
+	}
+	err = c.get(ctx, path, url.Values(q), &e)
+	return e, err
+}

@@ -57,6 +57,19 @@ type DispatchConfig struct {
 	MaxInProgress  int           `yaml:"max_in_progress"`
 	Drain          time.Duration `yaml:"drain"`
 	PhantomReplies []string      `yaml:"phantom_replies"`
+
+	// What all runs together may spend; 0 is no bound.
+	BudgetRuns    int           `yaml:"budget_runs"`
+	BudgetTokens  int64         `yaml:"budget_tokens"`
+	BudgetCostUSD float64       `yaml:"budget_cost_usd"`
+	BudgetWindow  time.Duration `yaml:"budget_window"`
+}
+
+// budget returns the budget of all runs together.
+func (c DispatchConfig) budget() molecule.Budget {
+	return molecule.Budget{
+		Runs: c.BudgetRuns, Tokens: c.BudgetTokens, CostUSD: c.BudgetCostUSD, Window: molecule.Duration(c.BudgetWindow),
+	}
 }
 
 // LogConfig says what is logged and how.
@@ -68,12 +81,15 @@ type LogConfig struct {
 // DefaultConfig returns the settings of an absent file.
 func DefaultConfig() Config {
 	return Config{
-		Listen:   []string{},
-		Auth:     AuthConfig{Operators: []string{}},
-		Network:  NetworkConfig{LocalAgents: "auto", Resolver: "system", AllowPrefixes: []string{}},
-		Tenant:   TenantConfig{TrustFlyReplay: "auto"},
-		Dispatch: DispatchConfig{MaxInProgress: 64, Drain: 20 * time.Second, PhantomReplies: []string{"(no response generated)"}},
-		Log:      LogConfig{Level: "info", Format: "text"},
+		Listen:  []string{},
+		Auth:    AuthConfig{Operators: []string{}},
+		Network: NetworkConfig{LocalAgents: "auto", Resolver: "system", AllowPrefixes: []string{}},
+		Tenant:  TenantConfig{TrustFlyReplay: "auto"},
+		Dispatch: DispatchConfig{
+			MaxInProgress: 64, Drain: 20 * time.Second, PhantomReplies: []string{"(no response generated)"},
+			BudgetWindow: molecule.DefaultBudgetWindow,
+		},
+		Log: LogConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -238,10 +254,18 @@ func settings() []setting {
 		{"tenant.trust_fly_replay", text(func(c *Config) *string { return &c.Tenant.TrustFlyReplay })},
 		{"dispatch.max_in_progress", parsed(func(c *Config) *int { return &c.Dispatch.MaxInProgress }, strconv.Atoi)},
 		{"dispatch.drain", parsed(func(c *Config) *time.Duration { return &c.Dispatch.Drain }, time.ParseDuration)},
+		{"dispatch.budget_runs", parsed(func(c *Config) *int { return &c.Dispatch.BudgetRuns }, strconv.Atoi)},
+		{"dispatch.budget_tokens", parsed(func(c *Config) *int64 { return &c.Dispatch.BudgetTokens }, parseInt)},
+		{"dispatch.budget_cost_usd", parsed(func(c *Config) *float64 { return &c.Dispatch.BudgetCostUSD }, parseFloat)},
+		{"dispatch.budget_window", parsed(func(c *Config) *time.Duration { return &c.Dispatch.BudgetWindow }, time.ParseDuration)},
 		{"log.level", text(func(c *Config) *string { return &c.Log.Level })},
 		{"log.format", text(func(c *Config) *string { return &c.Log.Format })},
 	}
 }
+
+func parseInt(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
+
+func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
 
 // settingNames returns every key that may stand in the file.
 func settingNames() []string {
@@ -333,6 +357,18 @@ func (c *Config) validate() error {
 	}
 	if d := c.Dispatch.Drain; d < 0 || d > 10*time.Minute {
 		return molecule.Errorf(molecule.Invalid, "dispatch.drain is %s, it must be between 0s and 10m", d)
+	}
+	return c.Dispatch.checkBudget()
+}
+
+// checkBudget refuses bounds that bound nothing.
+func (c DispatchConfig) checkBudget() error {
+	b := c.budget()
+	if b.Runs == 0 && b.Tokens == 0 && b.CostUSD == 0 {
+		b.Window = 0 // it says nothing, and has a default
+	}
+	if err := b.Validate(); err != nil {
+		return molecule.Errorf(molecule.Invalid, "dispatch.budget_…: %s", err).WithHint("0 is no bound")
 	}
 	return nil
 }

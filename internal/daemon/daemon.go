@@ -164,6 +164,7 @@ func (d *Daemon) running() *metrics {
 			}),
 		},
 		Rules:    dispatch.Rules{PhantomReplies: d.cfg.Dispatch.PhantomReplies},
+		Budget:   d.cfg.Dispatch.budget(),
 		Drain:    d.cfg.Dispatch.Drain,
 		Stale:    func(ctx context.Context, r molecule.Run, now time.Time) string { return service.Stale(ctx, r, now) },
 		Finished: m.finished,
@@ -174,7 +175,8 @@ func (d *Daemon) running() *metrics {
 	})
 	d.scheduler = scheduler.New(scheduler.Options{
 		Store: d.store, Dispatcher: d.dispatcher, Service: service, OrgID: d.cfg.Org(),
-		Log: d.log.With("subsystem", "scheduler"),
+		Jump: scheduler.NewWallClock().Jump,
+		Log:  d.log.With("subsystem", "scheduler"),
 	})
 	d.services.agents, d.services.schedules = registry.New(d.store, d.guard, execagent.Resolve), service
 	return m
@@ -201,7 +203,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	}
 	s := d.services
 	return api.New(api.Deps{
-		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
+		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.

@@ -101,7 +101,7 @@ func TestServices_passTheSuites(t *testing.T) {
 		d := serve(t, nil)
 		s := d.services
 		return moleculetest.Services{
-			Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
+			Agents: s.agents, Schedules: s.schedules, Calendars: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
 			Context: molecule.WithPrincipal(context.Background(), molecule.Daemon()),
 		}
 	})
@@ -115,7 +115,7 @@ func TestClient_passesTheSuites(t *testing.T) {
 			t.Fatal(err)
 		}
 		return moleculetest.Services{
-			Agents: c, Schedules: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
+			Agents: c, Schedules: c, Calendars: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
 		}
 	})
 }

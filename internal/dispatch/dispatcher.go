@@ -24,15 +24,23 @@ type Store interface {
 	StartRun(ctx context.Context, id string, started, deadline time.Time, attempt int) error
 	FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error
 	SetRunHandle(ctx context.Context, id, handle string) error
-	SetRunWaiting(ctx context.Context, id, reason string) error
+	SetRunWaiting(ctx context.Context, id string, state molecule.RunState, reason string, deadline time.Time) error
 	FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error)
+	Spent(ctx context.Context, scheduleID, agentID string, since time.Time) (molecule.Spent, error)
 }
 
 // Courier delivers to one kind of agent. The context ends at the run's
-// deadline, or is canceled when the daemon stops; a courier returns soon after
-// either. It reports facts and judges nothing.
+// deadline, or is canceled when the daemon stops or, with ErrRunCanceled in its
+// cause, when the run is; a courier returns soon after each. It reports facts
+// and judges nothing.
 type Courier interface {
 	Deliver(ctx context.Context, d molecule.Delivery) molecule.Reply
+}
+
+// Prober is a Courier that can tell whether an agent is there without asking
+// anything of it.
+type Prober interface {
+	Reachable(ctx context.Context, a molecule.Agent) bool
 }
 
 // Options are what a Dispatcher needs.
@@ -40,6 +48,7 @@ type Options struct {
 	Store    Store
 	Couriers map[molecule.AgentKind]Courier
 	Rules    Rules
+	Budget   molecule.Budget // of all runs together
 	// Drain is how long runs on their way may go on when the daemon stops.
 	Drain time.Duration
 	// Stale says why a run that was claimed and never sent is no longer worth
@@ -76,6 +85,16 @@ func (d *Dispatcher) wake() {
 	}
 }
 
+// Cancel tells whoever works on a run to stop and reports whether the run is
+// held here. It ends as canceled once they have.
+func (d *Dispatcher) Cancel(id, why string) bool {
+	held := d.queues.cancel(id, why)
+	if held {
+		d.wake()
+	}
+	return held
+}
+
 // Load returns how many runs wait for a place and how many are on their way.
 func (d *Dispatcher) Load() (queued, active int) { return d.queues.load() }
 
@@ -92,12 +111,15 @@ func (d *Dispatcher) Run(ctx context.Context, beat *supervised.Beat) error {
 	defer d.drain(&under, cut, giveUp)
 
 	reminder := beat.C()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
 		reconcile := false
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-d.kick:
+		case <-timer.C:
 		case <-reminder:
 			reconcile = true
 		}
@@ -107,8 +129,12 @@ func (d *Dispatcher) Run(ctx context.Context, beat *supervised.Beat) error {
 					return err
 				}
 			}
-			for _, r := range d.queues.take() {
+			taken, next := d.queues.take(time.Now())
+			for _, r := range taken {
 				under.Go(func() { d.carry(deliveries, storing, r) })
+			}
+			if !next.IsZero() {
+				timer.Reset(time.Until(next))
 			}
 			return nil
 		})
@@ -125,6 +151,7 @@ func (d *Dispatcher) adopt(ctx context.Context) error {
 		return fmt.Errorf("read open runs: %w", err)
 	}
 	d.queues.add(open)
+	d.queues.relist()
 	return nil
 }
 
@@ -149,12 +176,16 @@ func (d *Dispatcher) carry(deliveries, storing context.Context, r molecule.Run) 
 	defer d.queues.release(r)
 	labels := pprof.Labels("run", r.ID, "agent", r.Agent)
 	pprof.Do(deliveries, labels, func(deliveries context.Context) {
+		deliveries, cancel := context.WithCancelCause(deliveries)
+		defer cancel(nil)
+		d.queues.attach(r.ID, cancel)
 		j := &journey{Dispatcher: d, run: r, deliveries: deliveries, storing: storing}
 		err := supervised.Guard(j.travel)
 		if err == nil {
 			return
 		}
 		d.Log.ErrorContext(storing, "deliver run", "run", r.ID, "agent", r.Agent, "err", err)
+		j.broken = true
 		j.finish(Verdict{Outcome: molecule.OutcomeUnknown, Reason: "the delivery broke: " + err.Error()})
 	})
 }

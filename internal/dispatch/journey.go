@@ -10,8 +10,22 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
+const (
+	// arm is how long before it is due the start of a run is stored: long enough
+	// for a commit, so that the prompt leaves on the instant. What is stored as
+	// started and then interrupted is not sent twice, though it may never have
+	// been sent: arming later would make each run late instead.
+	arm = 150 * time.Millisecond
+	// probePause is how long an agent that is offline is left in peace between
+	// two looks for it.
+	probePause = 15 * time.Second
+)
+
 // retries is how many further attempts an outcome is worth.
-func retries(o molecule.Outcome) int {
+func retries(o molecule.Outcome, p molecule.Policy) int {
+	if p.Retries != nil {
+		return *p.Retries
+	}
 	switch o {
 	case molecule.OutcomeUnreachable:
 		return 3
@@ -19,6 +33,8 @@ func retries(o molecule.Outcome) int {
 		return 5 // 429 and 503 only
 	case molecule.OutcomeRPCError:
 		return 1
+	case molecule.OutcomeUnknown:
+		return 1 // only where it is safe
 	}
 	return 0
 }
@@ -33,12 +49,16 @@ const (
 type journey struct {
 	*Dispatcher
 	run        molecule.Run
-	deliveries context.Context // ends when the daemon stops delivering
-	storing    context.Context // ends when it stops altogether
+	deliveries context.Context // ends when the daemon stops delivering, or the run is canceled
+	storing    context.Context // ends when the daemon stops altogether
+	broken     bool            // by a mistake of ours
 }
 
 // travel takes the run from where it is to its end.
 func (j *journey) travel() error {
+	if j.canceled() {
+		return nil
+	}
 	if ended, err := j.resume(); ended || err != nil {
 		return err
 	}
@@ -47,17 +67,73 @@ func (j *journey) travel() error {
 		return err
 	}
 	if !found {
-		j.finish(Verdict{Outcome: molecule.OutcomeBlocked, Reason: "the agent was removed"})
-		return nil
+		return j.block("the agent was removed")
 	}
 	j.queues.setLimit(agent.ID, agent.MaxConcurrent)
 	j.wake() // the limit may leave room for more
 	courier := j.Couriers[agent.Kind]
 	if courier == nil {
-		j.finish(Verdict{Outcome: molecule.OutcomeBlocked, Reason: fmt.Sprintf("agents of kind %s cannot be reached", agent.Kind)})
-		return nil
+		return j.block(fmt.Sprintf("agents of kind %s cannot be reached", agent.Kind))
+	}
+	if j.run.Attempt == 0 {
+		why, err := j.overBudget(agent)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return j.block("budget: " + why)
+		}
 	}
 	return j.attempts(agent, courier)
+}
+
+// canceled ends a run that was canceled before anything was sent.
+func (j *journey) canceled() bool {
+	var c canceled
+	if !errors.As(context.Cause(j.deliveries), &c) {
+		return false
+	}
+	j.finish(Verdict{Outcome: molecule.OutcomeCanceled, Reason: c.why})
+	return true
+}
+
+// block ends a run that a rule of ours stops.
+func (j *journey) block(why string) error {
+	j.finish(Verdict{Outcome: molecule.OutcomeBlocked, Reason: why})
+	return nil
+}
+
+// overBudget says which budget leaves nothing for this run; "" when none does.
+func (j *journey) overBudget(agent molecule.Agent) (string, error) {
+	var own molecule.Budget
+	if j.run.Policy.Budget != nil && j.run.ScheduleID != "" {
+		own = *j.run.Policy.Budget
+	}
+	for _, b := range []struct {
+		molecule.Budget
+		whose, schedule, agent string
+	}{
+		{own, "schedule " + j.run.Schedule, j.run.ScheduleID, ""},
+		{agent.Budget, "agent " + agent.Name, "", agent.ID},
+		{j.Budget, "the organisation", "", ""},
+	} {
+		if b.Runs == 0 && b.Tokens == 0 && b.CostUSD == 0 {
+			continue
+		}
+		var spent molecule.Spent
+		err := j.persist(func(ctx context.Context) error {
+			var err error
+			spent, err = j.Store.Spent(ctx, b.schedule, b.agent, molecule.Now().Add(-b.Span()))
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("what was spent: %w", err)
+		}
+		if why := b.Exhausted(spent); why != "" {
+			return b.whose + " has had " + why, nil
+		}
+	}
+	return "", nil
 }
 
 // resume decides about a run that this process did not claim. It reports
@@ -74,8 +150,10 @@ func (j *journey) resume() (ended bool, err error) {
 		}
 		j.finish(Verdict{Outcome: molecule.OutcomeMissed, Reason: why})
 		return true, nil
-	case j.run.Handle != "":
-		return false, nil // its courier looks for it
+	case j.run.State == molecule.RunAway, j.run.Handle != "":
+		return false, nil // nothing was sent, or its courier looks for it
+	case j.run.StartedAt.After(molecule.Now()):
+		return false, nil // it was only armed
 	}
 	agent, found, err := j.agent()
 	if err != nil {
@@ -84,7 +162,13 @@ func (j *journey) resume() (ended bool, err error) {
 	if found && agent.Kind == molecule.AgentExec {
 		return false, nil // a command is noted before it starts: this one never did
 	}
-	j.finish(Verdict{Outcome: molecule.OutcomeUnknown, Reason: "the daemon stopped while it was being sent"})
+	lost := Verdict{Outcome: molecule.OutcomeUnknown, Reason: "the daemon stopped while it was being sent"}
+	if j.run.Policy.Resend == molecule.ResendSafe && molecule.Now().Before(j.run.Deadline) {
+		err := j.again(lost, j.run.Attempt, molecule.Now())
+		j.run.Attempt++
+		return false, err
+	}
+	j.finish(lost)
 	return true, nil
 }
 
@@ -103,14 +187,27 @@ func (j *journey) agent() (a molecule.Agent, found bool, err error) {
 
 // attempts delivers until the verdict is final or the deadline is near.
 func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
+	if j.hold(arm) {
+		return nil
+	}
 	started := molecule.Now()
+	if started.Before(j.run.DueAt) {
+		started = j.run.DueAt
+	}
 	deadline := j.run.Deadline
 	if deadline.IsZero() {
 		deadline = started.Add(time.Duration(j.run.Timeout))
 	}
+	if agent.State == molecule.AgentOffline && j.run.Handle == "" {
+		if there, err := j.await(agent, courier, deadline); !there || err != nil {
+			return err
+		}
+		started = molecule.Now()
+	}
 	first := max(j.run.Attempt, 1)
 	for attempt := first; ; attempt++ {
 		if j.deliveries.Err() != nil {
+			j.canceled()
 			return nil // stopping: the row stays open for the next start
 		}
 		err := j.persist(func(ctx context.Context) error {
@@ -122,17 +219,20 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 		if err != nil {
 			return fmt.Errorf("start run: %w", err)
 		}
+		if attempt == first && j.hold(0) {
+			return nil
+		}
 		reply := j.deliver(agent, courier, attempt, deadline)
 		if reply.Failure == molecule.FailShutdown && agent.Kind == molecule.AgentPush {
 			return j.leave()
 		}
-		v := Judge(reply, j.Rules)
+		v := j.judge(reply)
 		pause := v.RetryAfter
 		if pause <= 0 {
 			pause = Backoff(attempt-first+1, rand.Float64())
 		}
 		now := molecule.Now()
-		if !v.Retry || attempt-first >= retries(v.Outcome) || !now.Add(pause).Before(deadline) {
+		if !v.Retry || attempt-first >= retries(v.Outcome, j.run.Policy) || !now.Add(pause).Before(deadline) {
 			j.finish(v)
 			return nil
 		}
@@ -140,17 +240,70 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 			return err
 		}
 		if molecule.Sleep(j.deliveries, pause) != nil {
-			j.finish(v) // stopping: there will be no further attempt
+			if !j.canceled() {
+				j.finish(v) // stopping: there will be no further attempt
+			}
 			return nil
 		}
 		started = molecule.Now()
 	}
 }
 
+// hold waits until a little before the run is due. It reports whether the
+// waiting was cut short: the run was canceled, or stays for the next start.
+func (j *journey) hold(before time.Duration) (cut bool) {
+	wait := time.Until(j.run.DueAt.Add(-before))
+	if wait <= 0 || molecule.Sleep(j.deliveries, wait) == nil {
+		return false
+	}
+	j.canceled()
+	return true
+}
+
+// await waits for an agent that is offline until it can be reached. When the
+// deadline comes first the slot was missed.
+func (j *journey) await(agent molecule.Agent, courier Courier, deadline time.Time) (there bool, err error) {
+	prober, ok := courier.(Prober)
+	if !ok {
+		return true, nil // a run is the only probe there is
+	}
+	for asked := false; ; asked = true {
+		if prober.Reachable(j.deliveries, agent) {
+			return true, nil
+		}
+		if !asked {
+			err := j.persist(func(ctx context.Context) error {
+				return j.Store.SetRunWaiting(ctx, j.run.ID, molecule.RunAway, "the agent is offline", deadline)
+			})
+			if err != nil {
+				return false, fmt.Errorf("note that a run waits: %w", err)
+			}
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			j.finish(Verdict{Outcome: molecule.OutcomeMissed, Reason: "the agent was offline until the deadline"})
+			return false, nil
+		}
+		if molecule.Sleep(j.deliveries, min(probePause, left)) != nil {
+			j.canceled()
+			return false, nil // stopping: the next start waits on
+		}
+	}
+}
+
+// judge is the outcome table, with the policy of the run.
+func (j *journey) judge(r molecule.Reply) Verdict {
+	v := Judge(r, j.Rules)
+	if r.Failure == molecule.FailBroken && j.run.Policy.Resend == molecule.ResendSafe {
+		v.Retry = true // the agent knows the message when it comes again
+	}
+	return v
+}
+
 // leave lets go of a run because the daemon stops. A task that the agent has
 // taken goes on without us, and the next start looks it up.
 func (j *journey) leave() error {
-	if j.run.Handle == "" {
+	if j.run.Handle == "" && j.run.Policy.Resend != molecule.ResendSafe {
 		j.finish(Verdict{Outcome: molecule.OutcomeUnknown, Reason: "the daemon stopped while it was being sent"})
 	}
 	return nil
@@ -174,7 +327,7 @@ func (j *journey) again(v Verdict, attempt int, now time.Time) error {
 func (j *journey) deliver(agent molecule.Agent, courier Courier, attempt int, deadline time.Time) molecule.Reply {
 	ctx, cancel := context.WithDeadline(j.deliveries, deadline)
 	defer cancel()
-	return courier.Deliver(ctx, molecule.Delivery{
+	reply := courier.Deliver(ctx, molecule.Delivery{
 		Agent: agent, Run: j.run, Text: j.run.Prompt, Attempt: attempt,
 		Note: func(handle string) error {
 			err := j.persist(func(ctx context.Context) error { return j.Store.SetRunHandle(ctx, j.run.ID, handle) })
@@ -185,11 +338,18 @@ func (j *journey) deliver(agent molecule.Agent, courier Courier, attempt int, de
 		},
 		Waiting: func(reason string) {
 			reason = molecule.Excerpt(reason, molecule.MaxReasonRunes)
-			if err := j.Store.SetRunWaiting(j.storing, j.run.ID, reason); err != nil {
+			err := j.Store.SetRunWaiting(j.storing, j.run.ID, molecule.RunWaiting, reason, time.Time{})
+			if err != nil {
 				j.Log.WarnContext(j.storing, "note that a run waits", "run", j.run.ID, "err", err)
 			}
 		},
 	})
+	var c canceled
+	stopped := reply.Failure == molecule.FailShutdown || reply.Failure == molecule.FailCanceled
+	if stopped && errors.As(context.Cause(ctx), &c) {
+		reply.Failure, reply.Detail = molecule.FailCanceled, c.why
+	}
+	return reply
 }
 
 // finish stores how the run ended. A store that is in trouble is asked again
@@ -200,7 +360,7 @@ func (j *journey) finish(v Verdict) {
 		var err error
 		done, err = j.Store.FinishRun(ctx, molecule.Finish{
 			RunID: j.run.ID, Outcome: v.Outcome, Reason: v.Reason, Reply: v.Reply, Usage: v.Usage,
-			EndedAt: molecule.Now(),
+			EndedAt: molecule.Now(), Broken: j.broken,
 		})
 		return err
 	})

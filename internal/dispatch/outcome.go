@@ -94,8 +94,11 @@ func failure(f molecule.Failure) (o molecule.Outcome, reason string) {
 }
 
 func judgeFailure(r molecule.Reply) Verdict {
-	if r.Failure == molecule.FailDeadline {
+	switch r.Failure {
+	case molecule.FailDeadline:
 		return judgeDeadline(r)
+	case molecule.FailCanceled:
+		return Verdict{Outcome: molecule.OutcomeCanceled, Reason: r.Detail + agreed(r), Reply: molecule.TextOf(r.Parts)}
 	}
 	o, reason := failure(r.Failure)
 	if r.Detail != "" {
@@ -109,20 +112,26 @@ func judgeDeadline(r molecule.Reply) Verdict {
 	if !r.Answered && !r.CardAnswered {
 		return Verdict{Outcome: molecule.OutcomeHung, Reason: "no reply to the prompt nor to a probe of its card"}
 	}
-	reason := "the deadline passed"
-	switch {
-	case r.Task.Interrupted():
+	reason := "the deadline passed" + agreed(r)
+	if r.Task.Interrupted() {
 		reason = "the deadline passed while it waited for input"
-	case r.CancelAccepted == nil:
-	case *r.CancelAccepted:
-		reason += "; it was told to cancel and agreed"
-	default:
-		reason += "; it was told to cancel and did not agree"
 	}
 	if said := strings.TrimSpace(r.StatusText); said != "" {
 		reason += ": " + said
 	}
 	return Verdict{Outcome: molecule.OutcomeTimeout, Reason: reason}
+}
+
+// agreed says what the agent made of being told to cancel.
+func agreed(r molecule.Reply) string {
+	switch {
+	case r.CancelAccepted == nil:
+		return ""
+	case *r.CancelAccepted:
+		return "; it was told to cancel and agreed"
+	default:
+		return "; it was told to cancel and did not agree"
+	}
 }
 
 func judgeExit(r molecule.Reply, rules Rules) Verdict {

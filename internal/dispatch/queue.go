@@ -1,79 +1,253 @@
 package dispatch
 
 import (
+	"container/heap"
+	"context"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// queues holds the runs this process has taken over: those that wait, by agent
-// and in order, and those on their way.
+const (
+	// lead is how long before it is due a run may take its place, so that all
+	// that is slow has been done when its instant comes.
+	lead = 400 * time.Millisecond
+	// maxCatchUp is how many late runs one agent gets at once, however many
+	// places it has: it was not asked to make up for our pause in one breath.
+	maxCatchUp = 2
+)
+
+// queues holds the runs this process has taken over: those that are not due
+// yet, those that wait for a place, by agent and in order, and those on their
+// way.
 type queues struct {
-	mu     sync.Mutex
-	held   map[string]struct{} // ids of all of them
-	agents map[string]*agentQueue
-	ready  []*agentQueue // those with a run that waits and a place for it, in turn
-	active int
+	mu        sync.Mutex
+	held      map[string]*held // by id
+	later     byDue
+	agents    map[string]*agentQueue
+	schedules map[string]int // runs under way of each schedule that must be alone
+	ready     []*agentQueue  // those with a run that waits and a place for it, in turn
+	active    int
 }
+
+// held is one run this process has taken over.
+type held struct {
+	run      molecule.Run
+	active   bool
+	canceled string                  // why; set once
+	cancel   context.CancelCauseFunc // of its delivery, once it is under way
+}
+
+// alone reports whether no other run of its schedule may be under way.
+func (h *held) alone() bool {
+	r := h.run
+	byHand := r.Trigger == molecule.TriggerManual || r.Trigger == molecule.TriggerRetry
+	return r.ScheduleID != "" && !byHand && r.Policy.Overlap != molecule.OverlapAllow
+}
+
+func (h *held) late() bool { return h.run.Trigger == molecule.TriggerCatchUp }
 
 // agentQueue is what one agent has to do. limit is what is known of how much
 // it may do at once.
 type agentQueue struct {
-	waiting []molecule.Run
+	waiting []*held
 	active  int
+	late    int // of those active, how many catch up
 	limit   int
 	listed  bool // in ready
 }
 
-func newQueues() *queues {
-	return &queues{held: make(map[string]struct{}), agents: make(map[string]*agentQueue)}
+// byDue is a heap of runs that are not due yet.
+type byDue []*held
+
+func (b byDue) Len() int { return len(b) }
+func (b byDue) Less(i, j int) bool {
+	if d := b[i].run.DueAt.Compare(b[j].run.DueAt); d != 0 {
+		return d < 0
+	}
+	return b[i].run.ID < b[j].run.ID // in the order they were recorded
+}
+func (b byDue) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
+
+// Push implements heap.Interface.
+func (b *byDue) Push(x any) { *b = append(*b, x.(*held)) }
+
+// Pop implements heap.Interface.
+func (b *byDue) Pop() any {
+	last := len(*b) - 1
+	h := (*b)[last]
+	(*b)[last] = nil
+	*b = (*b)[:last]
+	return h
 }
 
-// add appends the runs that are not held yet and reports whether there were any.
+func newQueues() *queues {
+	return &queues{held: make(map[string]*held), agents: make(map[string]*agentQueue), schedules: make(map[string]int)}
+}
+
+// add takes over the runs that are not held yet and reports whether there were
+// any. One that replaces others has them canceled.
 func (q *queues) add(runs []molecule.Run) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	added := false
 	for _, r := range runs {
-		if _, held := q.held[r.ID]; held {
+		if q.held[r.ID] != nil {
 			continue
 		}
-		q.held[r.ID] = struct{}{}
-		a := q.agents[r.AgentID]
-		if a == nil {
-			a = &agentQueue{limit: 1} // until its row was read
-			q.agents[r.AgentID] = a
+		h := &held{run: r}
+		if h.alone() && r.Policy.Overlap == molecule.OverlapReplace && r.State == molecule.RunClaimed {
+			q.replace(r)
 		}
-		a.waiting = append(a.waiting, r)
-		q.list(a)
+		q.held[r.ID] = h
+		heap.Push(&q.later, h)
 		added = true
 	}
 	return added
 }
 
-// take returns every run whose agent has a place for it, and counts it active.
-// Each agent has its own places: none waits for another.
-func (q *queues) take() []molecule.Run {
+// replace cancels the runs of the schedule of r that r takes the place of.
+func (q *queues) replace(r molecule.Run) {
+	for _, h := range q.held {
+		if h.run.ScheduleID == r.ScheduleID && h.alone() && h.run.Slot.Before(r.Slot) {
+			q.stop(h, "replaced by the run of "+r.Slot.Format(time.RFC3339))
+		}
+	}
+}
+
+// cancel stops a run and reports whether it is held here.
+func (q *queues) cancel(id, why string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var taken []molecule.Run
+	h := q.held[id]
+	if h == nil {
+		return false
+	}
+	q.stop(h, why)
+	return true
+}
+
+func (q *queues) stop(h *held, why string) {
+	if h.canceled != "" {
+		return
+	}
+	h.canceled = why
+	if h.cancel != nil {
+		h.cancel(canceled{why})
+	}
+	if h.active {
+		return
+	}
+	// It needs no place to end: it goes next.
+	if i := slices.Index(q.later, h); i >= 0 {
+		heap.Remove(&q.later, i)
+	}
+	a := q.of(h.run.AgentID)
+	a.waiting = slices.DeleteFunc(a.waiting, func(w *held) bool { return w == h })
+	a.waiting = slices.Insert(a.waiting, 0, h)
+	q.list(a)
+}
+
+// canceled is the cause of a delivery's context when its run is canceled.
+type canceled struct{ why string }
+
+func (c canceled) Error() string { return c.why }
+func (c canceled) Unwrap() error { return molecule.ErrRunCanceled }
+
+// attach gives a run under way what cancels it.
+func (q *queues) attach(id string, cancel context.CancelCauseFunc) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	h := q.held[id]
+	h.cancel = cancel
+	if h.canceled != "" {
+		cancel(canceled{h.canceled})
+	}
+}
+
+func (q *queues) of(agentID string) *agentQueue {
+	a := q.agents[agentID]
+	if a == nil {
+		a = &agentQueue{limit: 1} // until its row was read
+		q.agents[agentID] = a
+	}
+	return a
+}
+
+// take returns every run that is due soon and whose agent has a place for it,
+// and counts it active. Each agent has its own places: none waits for another.
+// next is when there may be more by time alone, zero when never.
+func (q *queues) take(now time.Time) (taken []molecule.Run, next time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.later) > 0 {
+		h := q.later[0]
+		if ripe := h.run.DueAt.Add(-lead); ripe.After(now) {
+			next = ripe
+			break
+		}
+		heap.Pop(&q.later)
+		a := q.of(h.run.AgentID)
+		a.waiting = append(a.waiting, h)
+		q.list(a)
+	}
 	for _, a := range q.ready {
 		a.listed = false
-		for a.active < a.limit && len(a.waiting) > 0 {
-			taken = append(taken, a.waiting[0])
-			a.waiting = a.waiting[1:]
-			a.active++
-			q.active++
+		for i := 0; i < len(a.waiting); {
+			h := a.waiting[i]
+			if !q.mayGo(a, h) {
+				i++
+				continue
+			}
+			if i == 0 { // nearly always: the rest need not move
+				a.waiting = a.waiting[1:]
+			} else {
+				a.waiting = slices.Delete(a.waiting, i, i+1)
+			}
+			q.begin(a, h)
+			taken = append(taken, h.run)
+			if a.active >= a.limit {
+				break
+			}
 		}
 	}
 	clear(q.ready)
 	q.ready = q.ready[:0]
-	return taken
+	return taken, next
 }
 
-// list puts an agent whose next run has a place behind those that are ready.
+// mayGo reports whether there is a place for a run that waits.
+func (q *queues) mayGo(a *agentQueue, h *held) bool {
+	switch {
+	case h.canceled != "":
+		return true
+	case a.active >= a.limit, h.late() && a.late >= maxCatchUp:
+		return false
+	}
+	return !h.alone() || q.schedules[h.run.ScheduleID] == 0
+}
+
+func (q *queues) begin(a *agentQueue, h *held) {
+	h.active = true
+	a.active++
+	q.active++
+	if h.late() {
+		a.late++
+	}
+	if h.alone() {
+		q.schedules[h.run.ScheduleID]++
+	}
+}
+
+// list puts an agent that may have a place for a run that waits behind those
+// that are ready.
 func (q *queues) list(a *agentQueue) {
-	if !a.listed && a.active < a.limit && len(a.waiting) > 0 {
+	if a.listed || len(a.waiting) == 0 {
+		return
+	}
+	if a.active < a.limit || a.waiting[0].canceled != "" {
 		a.listed = true
 		q.ready = append(q.ready, a)
 	}
@@ -93,14 +267,33 @@ func (q *queues) setLimit(agentID string, limit int) {
 func (q *queues) release(r molecule.Run) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	h := q.held[r.ID]
 	delete(q.held, r.ID)
 	q.active--
 	a := q.agents[r.AgentID]
 	a.active--
+	if h.late() {
+		a.late--
+	}
+	if h.alone() {
+		if q.schedules[r.ScheduleID]--; q.schedules[r.ScheduleID] == 0 {
+			delete(q.schedules, r.ScheduleID)
+		}
+	}
 	if a.active == 0 && len(a.waiting) == 0 {
 		delete(q.agents, r.AgentID)
 	}
 	q.list(a)
+}
+
+// relist looks at every agent again: one may wait for the run of a schedule
+// that was given to it while that run was under way elsewhere.
+func (q *queues) relist() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, a := range q.agents {
+		q.list(a)
+	}
 }
 
 // load returns how many runs wait and how many are on their way.

@@ -53,7 +53,7 @@ func leave(t *testing.T, dir string, l left) string {
 		must(t, db.SetRunHandle(ctx, r.ID, l.handle))
 	}
 	if l.waiting {
-		must(t, db.SetRunWaiting(ctx, r.ID, "which?"))
+		must(t, db.SetRunWaiting(ctx, r.ID, molecule.RunWaiting, "which?", time.Time{}))
 	}
 	if l.removed {
 		must(t, db.RemoveAgent(ctx, "a"))
@@ -233,11 +233,13 @@ func (s *ailing) SetRunHandle(ctx context.Context, id, handle string) error {
 	return s.Store.SetRunHandle(ctx, id, handle)
 }
 
-func (s *ailing) SetRunWaiting(ctx context.Context, id, reason string) error {
+func (s *ailing) SetRunWaiting(
+	ctx context.Context, id string, state molecule.RunState, reason string, deadline time.Time,
+) error {
 	if err := s.fail("SetRunWaiting"); err != nil {
 		return err
 	}
-	return s.Store.SetRunWaiting(ctx, id, reason)
+	return s.Store.SetRunWaiting(ctx, id, state, reason, deadline)
 }
 
 func (s *ailing) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error) {

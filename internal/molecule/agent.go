@@ -43,6 +43,7 @@ type Agent struct {
 	URLOwner      URLOwner   `json:"url_owner,omitempty"`
 	Exec          *Exec      `json:"exec,omitempty"`
 	MaxConcurrent int        `json:"max_concurrent_tasks"`
+	Budget        Budget     `json:"budget,omitzero"` // of its runs, whatever schedule they are of
 	ActiveRuns    int        `json:"active_runs"`
 	LastOutcome   Outcome    `json:"last_outcome"`
 	LastRunAt     time.Time  `json:"last_run_at,omitzero"`
@@ -71,6 +72,9 @@ func (a *Agent) Validate() error {
 	}
 	if a.MaxConcurrent < 1 || a.MaxConcurrent > 1000 {
 		return Errorf(Invalid, "max_concurrent_tasks is %d, it must be between 1 and 1000", a.MaxConcurrent)
+	}
+	if err := a.Budget.Validate(); err != nil {
+		return err
 	}
 	switch a.Kind {
 	case AgentPush:
@@ -125,6 +129,7 @@ type AgentUpdate struct {
 	URL           *string `json:"url,omitempty"`
 	Exec          *Exec   `json:"exec,omitempty"`
 	MaxConcurrent *int    `json:"max_concurrent_tasks,omitempty"`
+	Budget        *Budget `json:"budget,omitempty"` // of no bounds: none
 }
 
 // AgentService keeps the agents of the organisation.

@@ -1,6 +1,7 @@
 package molecule
 
 import (
+	"errors"
 	"strings"
 	"time"
 )
@@ -20,6 +21,10 @@ type Delivery struct {
 	Waiting func(reason string)
 }
 
+// ErrRunCanceled is in the cause of a delivery's context that ended because the
+// run is canceled: what the agent was asked to do shall not go on.
+var ErrRunCanceled = errors.New("the run is canceled")
+
 // Failure says why there is no complete reply. The zero Failure is none.
 type Failure string
 
@@ -30,6 +35,7 @@ const (
 	FailBroken      Failure = "broken"      // the connection broke after bytes were sent
 	FailDeadline    Failure = "deadline"    // the run's deadline passed
 	FailShutdown    Failure = "shutdown"    // this daemon is stopping
+	FailCanceled    Failure = "canceled"    // somebody had the run canceled
 	FailTooLarge    Failure = "too_large"   // the reply is over the limit
 	FailNotUTF8     Failure = "not_utf8"
 	FailNotJSON     Failure = "not_json"

@@ -33,6 +33,10 @@ const (
 	EventRunStarted       = "run.started"
 	EventRunWaiting       = "run.waiting"
 	EventRunFinished      = "run.finished"
+	EventSchedulesMissed  = "schedules.missed" // a digest of what passed while nobody could fire
+	EventClockJumped      = "clock.jumped"
+	EventCalendarStored   = "calendar.stored"
+	EventCalendarRemoved  = "calendar.removed"
 	EventSubsystem        = "subsystem.changed"
 )
 

@@ -14,6 +14,7 @@ const (
 	TriggerCron    Trigger = "cron"
 	TriggerCatchUp Trigger = "catch_up"
 	TriggerManual  Trigger = "manual"
+	TriggerRetry   Trigger = "retry" // a person had a run repeated
 )
 
 // RunState says where a run is on its way.
@@ -21,10 +22,11 @@ type RunState string
 
 // The states of a run.
 const (
-	RunClaimed  RunState = "claimed"  // recorded, not yet sent
-	RunStarted  RunState = "started"  // being sent, or sent and not answered
-	RunWaiting  RunState = "waiting"  // the agent asks for input nobody here can give
-	RunFinished RunState = "finished" // has an outcome
+	RunClaimed  RunState = "claimed"           // recorded, not yet sent
+	RunStarted  RunState = "started"           // being sent, or sent and not answered
+	RunWaiting  RunState = "waiting"           // the agent asks for input nobody here can give
+	RunAway     RunState = "waiting_for_agent" // the agent is offline; it is asked again until the deadline
+	RunFinished RunState = "finished"          // has an outcome
 )
 
 // Bounds of what is kept of a reply.
@@ -51,6 +53,7 @@ type Run struct {
 	Reply      string    `json:"reply,omitempty"`
 	Attempt    int       `json:"attempt"`
 	MessageID  string    `json:"message_id,omitempty"`
+	RetryOf    string    `json:"retry_of,omitempty"` // the run this one repeats
 	Timeout    Duration  `json:"timeout"`
 	Usage      *Usage    `json:"usage,omitempty"`
 	DueAt      time.Time `json:"due_at"`
@@ -64,6 +67,8 @@ type Run struct {
 	// Handle lets the next process find what this one started: a task id or a
 	// process group. Only the courier that wrote it can read it.
 	Handle string `json:"-"`
+	// Policy is that of its schedule, for whoever delivers it.
+	Policy Policy `json:"-"`
 }
 
 // Attempt is one try to deliver a run.
@@ -107,6 +112,7 @@ type Finish struct {
 	Reply   string
 	Usage   *Usage
 	EndedAt time.Time
+	Broken  bool // the delivery itself broke; three in a row put the schedule aside
 }
 
 // RunService tells what became of slots and prompts.
@@ -116,6 +122,12 @@ type RunService interface {
 	// Run returns one run by id or unique id prefix, with prompt and attempts.
 	Run(ctx context.Context, ref string) (Run, error)
 	Runs(ctx context.Context, f RunFilter) (Page[Run], error)
+	// CancelRun tells whoever works on a run to stop. The run ends as canceled
+	// once it has; one that has ended is a Conflict.
+	CancelRun(ctx context.Context, ref string) (Run, error)
+	// RetryRun repeats a run that has ended, with the prompt it had, as a run of
+	// its own. One that has not ended is a Conflict.
+	RetryRun(ctx context.Context, ref string) (Run, error)
 	// WaitRun returns the run once it has ended. When ctx ends first the error
 	// is Timeout.
 	WaitRun(ctx context.Context, ref string) (Run, error)

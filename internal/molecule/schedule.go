@@ -29,21 +29,28 @@ type Schedule struct {
 	Name          string        `json:"name"`
 	AgentID       string        `json:"agent_id"`
 	Agent         string        `json:"agent"`
-	Cron          string        `json:"cron"`        // canonical
-	TZ            string        `json:"tz"`          // IANA name
-	Description   string        `json:"description"` // Cron in plain words
+	Cron          string        `json:"cron"`              // canonical
+	TZ            string        `json:"tz"`                // IANA name
+	DST           string        `json:"dst,omitempty"`     // vixie when empty, skip or both
+	Seconds       bool          `json:"seconds,omitempty"` // Cron begins with a field for seconds
+	Phase         Duration      `json:"phase,omitempty"`   // of @every: slots are Phase behind whole intervals since 1970
+	Description   string        `json:"description"`       // Cron in plain words
 	Prompt        string        `json:"prompt"`
 	State         ScheduleState `json:"state"`
 	Reason        string        `json:"reason,omitempty"`
 	Timeout       Duration      `json:"timeout"`
 	NextSlot      time.Time     `json:"next_slot_at,omitzero"`
+	DueAt         time.Time     `json:"due_at,omitzero"` // NextSlot and its jitter: when it fires
 	LastSlot      time.Time     `json:"last_slot_at,omitzero"`
 	LastOutcome   Outcome       `json:"last_outcome"`
 	Recent        []Outcome     `json:"recent"` // the last 14 outcomes, oldest first
 	FailureStreak int           `json:"failure_streak"`
 	EmptyStreak   int           `json:"empty_streak"`
+	Fired         int           `json:"fired"` // slots that fired since it was made
 	CreatedAt     time.Time     `json:"created_at"`
 	UpdatedAt     time.Time     `json:"updated_at"`
+
+	Policy // on the wire its fields stand beside the others
 }
 
 // Validate checks what needs no clock and no agent. The expression is
@@ -58,6 +65,9 @@ func (s *Schedule) Validate() error {
 	if t := time.Duration(s.Timeout); t < MinTimeout || t > MaxTimeout {
 		return Errorf(Invalid, "timeout is %s, it must be between %s and %s",
 			s.Timeout, Duration(MinTimeout), Duration(MaxTimeout))
+	}
+	if err := s.Policy.Validate(); err != nil {
+		return err
 	}
 	return ValidatePrompt(s.Prompt)
 }
@@ -92,8 +102,24 @@ type ScheduleUpdate struct {
 	Agent   *string   `json:"agent,omitempty"`
 	Cron    *string   `json:"cron,omitempty"`
 	TZ      *string   `json:"tz,omitempty"`
+	DST     *string   `json:"dst,omitempty"`
+	Seconds *bool     `json:"seconds,omitempty"`
+	Phase   *Duration `json:"phase,omitempty"`
 	Prompt  *string   `json:"prompt,omitempty"`
 	Timeout *Duration `json:"timeout,omitempty"`
+
+	CatchUp       *CatchUp    `json:"catch_up,omitempty"`
+	CatchUpWindow *Duration   `json:"catch_up_window,omitempty"`
+	CatchUpMax    *int        `json:"catch_up_max,omitempty"`
+	Overlap       *Overlap    `json:"overlap,omitempty"`
+	Jitter        *Duration   `json:"jitter,omitempty"`
+	JitterMode    *JitterMode `json:"jitter_mode,omitempty"`
+	Retries       *int        `json:"retries,omitempty"` // -1: as many as the outcome is worth
+	Resend        *Resend     `json:"resend,omitempty"`
+	Budget        *Budget     `json:"budget,omitempty"` // of no bounds: none
+	Exclusions    *[]string   `json:"exclusions,omitempty"`
+	MaxRuns       *int        `json:"max_runs,omitempty"`
+	Until         *time.Time  `json:"until,omitempty"` // the zero time: no end
 }
 
 // ScheduleService keeps the schedules of the organisation. Refs and errors are
@@ -115,14 +141,29 @@ type ScheduleService interface {
 	RemoveSchedule(ctx context.Context, ref string) error
 	// TriggerSchedule starts one manual run now and returns it as claimed.
 	TriggerSchedule(ctx context.Context, ref string) (Run, error)
-	// NextSlots returns the next n slots behind now; none unless active.
+	// NextSlots returns the next n slots behind now that no calendar excludes;
+	// none unless active.
 	NextSlots(ctx context.Context, ref string, n int) ([]time.Time, error)
+	// ExplainSlot tells why a slot ran, waited, was skipped or missed. The zero
+	// slot is the newest that has a row, or else the one that comes next.
+	ExplainSlot(ctx context.Context, ref string, slot time.Time) (Explanation, error)
+}
+
+// Explanation tells why a slot is what it is.
+type Explanation struct {
+	Schedule string    `json:"schedule"`
+	Slot     time.Time `json:"slot,omitzero"`
+	Why      string    `json:"why"`   // one sentence
+	Story    []string  `json:"story"` // what happened, in order
+	Run      *Run      `json:"run"`   // the row that covers the slot; null when none does
 }
 
 // Due is a schedule whose next slot has come.
 type Due struct {
-	Schedule Schedule
-	OpenRuns int // runs of it that have not ended
+	Schedule  Schedule
+	OpenRuns  int        // runs of it that have not ended
+	Waiting   int        // those among them that nothing was sent of
+	Calendars []Calendar // those its exclusions name
 }
 
 // Claim is what was decided for one due schedule. It is stored in one
@@ -130,6 +171,7 @@ type Due struct {
 type Claim struct {
 	Runs     []Run         // rows to insert, open or already ended
 	NextSlot time.Time     // zero when no slot is left
+	DueAt    time.Time     // NextSlot and its jitter
 	State    ScheduleState // the state from now on
 	Reason   string        // why, when State is error
 }

@@ -25,6 +25,7 @@ const patience = 20 * time.Second
 type Services struct {
 	Agents    molecule.AgentService
 	Schedules molecule.ScheduleService
+	Calendars molecule.CalendarService
 	Runs      molecule.RunService
 	Events    molecule.EventService
 	Liveness  molecule.LivenessService
@@ -51,6 +52,10 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"schedules that are wrong are refused by code", scheduleRefusals},
 		{"a paused schedule has no slots", pauseAndResume},
 		{"a triggered schedule runs and is waited for", triggerAndWait},
+		{"policies are kept, changed and refused", policies},
+		{"calendars are kept while schedules name them", calendars},
+		{"a run is canceled, and repeated", cancelAndRetry},
+		{"a slot is explained", explain},
 		{"a prompt is run by itself", startRun},
 		{"a wait ends with its context", waitEnds},
 		{"every change is an event, in order", events},
@@ -262,7 +267,7 @@ func scheduleLifecycle(t *testing.T, s Services) {
 	want := molecule.Schedule{
 		ID: sched.ID, Name: "hello", AgentID: a.ID, Agent: "echo", Cron: "0 0 1 1 *", TZ: "UTC", Description: sched.Description,
 		Prompt: "say hello", State: molecule.ScheduleActive, Timeout: molecule.Duration(molecule.DefaultTimeout),
-		NextSlot: sched.NextSlot, CreatedAt: sched.CreatedAt, UpdatedAt: sched.UpdatedAt,
+		NextSlot: sched.NextSlot, DueAt: sched.NextSlot, CreatedAt: sched.CreatedAt, UpdatedAt: sched.UpdatedAt,
 	}
 	same(t, "the schedule created", sched, want)
 	if sched.ID == "" || sched.Description == "" || sched.NextSlot.IsZero() {

@@ -59,7 +59,7 @@ func (s *Service) CreateAgent(ctx context.Context, in *molecule.Agent) error {
 	}
 	fresh := molecule.Agent{
 		Name: in.Name, Kind: in.Kind, URL: in.URL, Exec: in.Exec,
-		MaxConcurrent: in.MaxConcurrent, State: molecule.AgentPending,
+		MaxConcurrent: in.MaxConcurrent, Budget: in.Budget, State: molecule.AgentPending,
 	}
 	if err := s.check(ctx, &fresh); err != nil {
 		return err
@@ -149,6 +149,9 @@ func apply(a *molecule.Agent, up molecule.AgentUpdate) {
 	}
 	if up.MaxConcurrent != nil {
 		a.MaxConcurrent = *up.MaxConcurrent
+	}
+	if up.Budget != nil {
+		a.Budget = *up.Budget
 	}
 }
 

@@ -102,7 +102,7 @@ func TestPlan_moveOnAndCoverEverySlotOnce(t *testing.T) {
 		expr := rapid.SampledFrom([]string{"* * * * *", "*/7 * * * *", "13 */2 * * *", "0 8 * * *", "30 2 * * 0"}).Draw(t, "cron")
 		zone := rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "America/Santiago", "Australia/Lord_Howe"}).Draw(t, "tz")
 		specs := newSpecs()
-		spec, err := specs.compile(expr, zone)
+		spec, err := specs.of(molecule.Schedule{Cron: expr, TZ: zone})
 		if err != nil {
 			t.Fatal(err)
 		}

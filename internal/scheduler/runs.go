@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,8 +18,9 @@ func (s *Service) TriggerSchedule(ctx context.Context, ref string) (molecule.Run
 	if err != nil {
 		return molecule.Run{}, err
 	}
-	return s.start(ctx, molecule.Run{
-		ScheduleID: sched.ID, AgentID: sched.AgentID, Prompt: sched.Prompt, Timeout: sched.Timeout,
+	return s.manual(ctx, molecule.Run{
+		ScheduleID: sched.ID, AgentID: sched.AgentID, Prompt: strings.ReplaceAll(sched.Prompt, missedMark, "none"),
+		Timeout: sched.Timeout, Policy: sched.Policy, Trigger: molecule.TriggerManual,
 	})
 }
 
@@ -38,18 +40,64 @@ func (s *Service) StartRun(ctx context.Context, in molecule.NewRun) (molecule.Ru
 	if err != nil {
 		return molecule.Run{}, err
 	}
-	return s.start(ctx, molecule.Run{AgentID: agent.ID, Prompt: in.Prompt, Timeout: in.Timeout})
+	return s.manual(ctx, molecule.Run{
+		AgentID: agent.ID, Prompt: in.Prompt, Timeout: in.Timeout, Trigger: molecule.TriggerManual,
+	})
 }
 
-// start stores a manual run and hands it over.
-func (s *Service) start(ctx context.Context, r molecule.Run) (molecule.Run, error) {
+// RetryRun repeats a run that has ended, as a run of its own.
+func (s *Service) RetryRun(ctx context.Context, ref string) (molecule.Run, error) {
+	r, err := s.store.Run(ctx, ref)
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	if r.State != molecule.RunFinished {
+		return molecule.Run{}, molecule.Errorf(molecule.Conflict, "run %s has not ended yet, it is %s", r.ID, r.State).
+			WithHint("molecli run cancel %s, or wait for its end", r.ID)
+	}
+	again := molecule.Run{
+		ScheduleID: r.ScheduleID, AgentID: r.AgentID, Prompt: r.Prompt, Timeout: r.Timeout, Policy: r.Policy,
+		Trigger: molecule.TriggerRetry, RetryOf: r.ID,
+	}
+	if again.Prompt == "" { // a slot that never fired has no prompt of its own
+		sched, err := s.store.Schedule(ctx, r.ScheduleID)
+		if err != nil {
+			return molecule.Run{}, err
+		}
+		again.Prompt = strings.ReplaceAll(sched.Prompt, missedMark, "none")
+	}
+	return s.manual(ctx, again)
+}
+
+// CancelRun tells whoever works on a run to stop. A run that nobody holds ends
+// here.
+func (s *Service) CancelRun(ctx context.Context, ref string) (molecule.Run, error) {
+	r, err := s.store.Run(ctx, ref)
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	if r.State == molecule.RunFinished {
+		return molecule.Run{}, molecule.Errorf(molecule.Conflict, "run %s has ended already: %s", r.ID, r.Outcome).
+			WithHint("molecli run show %s", r.ID)
+	}
+	why := "canceled by " + molecule.PrincipalFrom(ctx).Name
+	if s.dispatcher.Cancel(r.ID, why) {
+		return r, nil
+	}
+	return s.store.FinishRun(ctx, molecule.Finish{
+		RunID: r.ID, Outcome: molecule.OutcomeCanceled, Reason: why, EndedAt: molecule.Now(),
+	})
+}
+
+// manual stores a run that somebody asked for and hands it over.
+func (s *Service) manual(ctx context.Context, r molecule.Run) (molecule.Run, error) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return molecule.Run{}, fmt.Errorf("make an id: %w", err)
 	}
 	r.ID = id.String()
 	r.MessageID = uuid.NewSHA1(s.space, []byte(r.ID)).String()
-	r.Trigger, r.State = molecule.TriggerManual, molecule.RunClaimed
+	r.State = molecule.RunClaimed
 	r.Slot = molecule.Now()
 	if err := s.store.CreateRun(ctx, &r); err != nil {
 		return molecule.Run{}, fmt.Errorf("create run: %w", err)
@@ -130,10 +178,10 @@ func waitError(ctx context.Context, err error) error {
 // it is older than its catch-up window. An empty answer means send it.
 func (s *Service) Stale(ctx context.Context, r molecule.Run, now time.Time) string {
 	window := manualCatchUp
-	if r.Trigger != molecule.TriggerManual {
+	if r.Trigger == molecule.TriggerCron || r.Trigger == molecule.TriggerCatchUp {
 		window = s.windowOf(ctx, r)
 	}
-	if age := now.Sub(r.Slot); age > window {
+	if age := now.Sub(r.DueAt); age > window {
 		return fmt.Sprintf("claimed and not sent until %s, which is %s late", now.Format(time.RFC3339), molecule.Duration(age.Round(time.Second)))
 	}
 	return ""
@@ -146,13 +194,13 @@ func (s *Service) windowOf(ctx context.Context, r molecule.Run) time.Duration {
 	if err != nil {
 		return longestCatchUp
 	}
-	spec, err := s.specs.compile(sched.Cron, sched.TZ)
+	spec, err := s.specs.of(sched)
 	if err != nil {
 		return longestCatchUp
 	}
 	next, err := spec.Next(r.Slot)
 	if err != nil {
-		return longestCatchUp
+		next = time.Time{}
 	}
-	return catchUpWindow(r.Slot, next)
+	return catchUpWindow(sched.Policy.Effective(), r.Slot, next)
 }

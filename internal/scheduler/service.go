@@ -2,11 +2,13 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/molecule-ai/molecli/internal/cron"
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
@@ -21,6 +23,12 @@ type Store interface {
 	CreateRun(ctx context.Context, r *molecule.Run) error
 	Run(ctx context.Context, ref string) (molecule.Run, error)
 	Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error)
+	RunCovering(ctx context.Context, scheduleID string, slot time.Time) (molecule.Run, error)
+	FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error)
+	PutCalendar(ctx context.Context, c *molecule.Calendar) error
+	Calendar(ctx context.Context, name string) (molecule.Calendar, error)
+	Calendars(ctx context.Context) ([]molecule.Calendar, error)
+	RemoveCalendar(ctx context.Context, name string) error
 }
 
 // ServiceOptions are what a Service needs.
@@ -31,7 +39,8 @@ type ServiceOptions struct {
 	OrgID      string
 }
 
-// Service implements [molecule.ScheduleService] and [molecule.RunService].
+// Service implements [molecule.ScheduleService], [molecule.RunService] and
+// [molecule.CalendarService].
 type Service struct {
 	store      Store
 	events     molecule.EventService
@@ -60,8 +69,8 @@ func (s *Service) tellLoop() {
 // CreateSchedule compiles in, computes its first slot and stores it.
 func (s *Service) CreateSchedule(ctx context.Context, in *molecule.Schedule) error {
 	fresh := molecule.Schedule{
-		Name: in.Name, Agent: in.Agent, Cron: in.Cron, TZ: in.TZ, Prompt: in.Prompt, Timeout: in.Timeout,
-		State: molecule.ScheduleActive,
+		Name: in.Name, Agent: in.Agent, Cron: in.Cron, TZ: in.TZ, DST: in.DST, Seconds: in.Seconds, Phase: in.Phase,
+		Prompt: in.Prompt, Timeout: in.Timeout, Policy: in.Policy.Canonical(), State: molecule.ScheduleActive,
 	}
 	if fresh.Timeout == 0 {
 		fresh.Timeout = molecule.Duration(molecule.DefaultTimeout)
@@ -69,7 +78,12 @@ func (s *Service) CreateSchedule(ctx context.Context, in *molecule.Schedule) err
 	if err := fresh.Validate(); err != nil {
 		return err
 	}
-	if err := s.compile(&fresh, molecule.Now()); err != nil {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("make an id: %w", err)
+	}
+	fresh.ID = id.String() // its jitter depends on it
+	if err := s.start(&fresh, molecule.Now()); err != nil {
 		return err
 	}
 	if err := s.store.CreateSchedule(ctx, &fresh); err != nil {
@@ -80,10 +94,10 @@ func (s *Service) CreateSchedule(ctx context.Context, in *molecule.Schedule) err
 	return nil
 }
 
-// compile brings expression, zone and description into their stored form and
-// sets the first slot behind now.
-func (s *Service) compile(sched *molecule.Schedule, now time.Time) error {
-	spec, err := s.specs.compile(sched.Cron, sched.TZ)
+// start brings what says when into its stored form and sets the first slot
+// behind now. A schedule that would never fire is Invalid.
+func (s *Service) start(sched *molecule.Schedule, now time.Time) error {
+	spec, err := s.specs.of(*sched)
 	if err != nil {
 		return err
 	}
@@ -91,7 +105,12 @@ func (s *Service) compile(sched *molecule.Schedule, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	sched.Cron, sched.TZ, sched.Description, sched.NextSlot = spec.Canonical(), spec.TZ(), spec.Describe(), next
+	if why := over(*sched, sched.Fired, next); why != "" {
+		return molecule.Errorf(molecule.Invalid, "schedule %s would never fire: %s", sched.Name, why).
+			WithHint("change --until or --max-runs")
+	}
+	sched.Cron, sched.TZ, sched.Description = spec.Canonical(), spec.TZ(), spec.Describe()
+	sched.NextSlot, sched.DueAt = next, dueTime(spec, *sched, next)
 	return nil
 }
 
@@ -109,7 +128,7 @@ func (s *Service) Schedules(ctx context.Context, f molecule.ScheduleFilter) (mol
 }
 
 // UpdateSchedule changes the fields that up names. The next slot moves only
-// when expression or zone change.
+// when what says when changes.
 func (s *Service) UpdateSchedule(
 	ctx context.Context, ref string, up molecule.ScheduleUpdate,
 ) (molecule.Schedule, error) {
@@ -120,19 +139,39 @@ func (s *Service) UpdateSchedule(
 		if err := sched.Validate(); err != nil {
 			return err
 		}
-		if sched.Cron == before.Cron && sched.TZ == before.TZ {
-			return nil
-		}
-		if err := s.compile(sched, now); err != nil {
+		return s.resettle(sched, before, now)
+	})
+}
+
+// resettle moves the slots of a schedule as far as its change asks for.
+func (s *Service) resettle(sched *molecule.Schedule, before molecule.Schedule, now time.Time) error {
+	when := sched.Cron != before.Cron || sched.TZ != before.TZ || sched.DST != before.DST || sched.Seconds != before.Seconds ||
+		sched.Phase != before.Phase
+	ends := sched.MaxRuns != before.MaxRuns || !sched.Until.Equal(before.Until)
+	switch {
+	case when, ends && sched.State == molecule.ScheduleFinished:
+		if err := s.start(sched, now); err != nil {
 			return err
 		}
 		if sched.State == molecule.SchedulePaused {
-			sched.NextSlot = time.Time{}
+			sched.NextSlot, sched.DueAt = time.Time{}, time.Time{}
 			return nil
 		}
 		sched.State, sched.Reason = molecule.ScheduleActive, "" // a new expression mends an error
 		return nil
-	})
+	case sched.State != molecule.ScheduleActive:
+		return nil
+	}
+	if why := over(*sched, sched.Fired, sched.NextSlot); why != "" {
+		sched.State, sched.Reason, sched.NextSlot, sched.DueAt = molecule.ScheduleFinished, why, time.Time{}, time.Time{}
+		return nil
+	}
+	spec, err := s.specs.of(*sched)
+	if err != nil {
+		return err
+	}
+	sched.DueAt = dueTime(spec, *sched, sched.NextSlot)
+	return nil
 }
 
 // apply sets the fields that up names.
@@ -141,8 +180,38 @@ func apply(s *molecule.Schedule, up molecule.ScheduleUpdate) {
 	set(&s.Agent, up.Agent)
 	set(&s.Cron, up.Cron)
 	set(&s.TZ, up.TZ)
+	set(&s.DST, up.DST)
+	set(&s.Seconds, up.Seconds)
+	set(&s.Phase, up.Phase)
 	set(&s.Prompt, up.Prompt)
 	set(&s.Timeout, up.Timeout)
+	applyPolicy(&s.Policy, up)
+	s.Policy = s.Policy.Canonical()
+}
+
+func applyPolicy(p *molecule.Policy, up molecule.ScheduleUpdate) {
+	set(&p.CatchUp, up.CatchUp)
+	set(&p.CatchUpWindow, up.CatchUpWindow)
+	set(&p.CatchUpMax, up.CatchUpMax)
+	set(&p.Overlap, up.Overlap)
+	set(&p.Jitter, up.Jitter)
+	set(&p.JitterMode, up.JitterMode)
+	set(&p.Resend, up.Resend)
+	set(&p.Exclusions, up.Exclusions)
+	set(&p.MaxRuns, up.MaxRuns)
+	set(&p.Until, up.Until)
+	if up.Jitter != nil && *up.Jitter == 0 {
+		p.JitterMode = ""
+	}
+	if up.Budget != nil {
+		p.Budget = up.Budget
+	}
+	if up.Retries != nil {
+		p.Retries = up.Retries
+		if *up.Retries < 0 {
+			p.Retries = nil
+		}
+	}
 }
 
 func set[T any](field *T, value *T) {
@@ -154,7 +223,7 @@ func set[T any](field *T, value *T) {
 // PauseSchedule takes the slots of a schedule away.
 func (s *Service) PauseSchedule(ctx context.Context, ref string) (molecule.Schedule, error) {
 	return s.change(ctx, ref, molecule.EventSchedulePaused, func(sched *molecule.Schedule) error {
-		sched.State, sched.NextSlot, sched.Reason = molecule.SchedulePaused, time.Time{}, ""
+		sched.State, sched.NextSlot, sched.DueAt, sched.Reason = molecule.SchedulePaused, time.Time{}, time.Time{}, ""
 		return nil
 	})
 }
@@ -168,7 +237,7 @@ func (s *Service) ResumeSchedule(ctx context.Context, ref string) (molecule.Sche
 			return nil // its slots stay as they are
 		}
 		sched.State, sched.Reason = molecule.ScheduleActive, ""
-		return s.compile(sched, now)
+		return s.start(sched, now)
 	})
 }
 
@@ -193,7 +262,12 @@ func (s *Service) RemoveSchedule(ctx context.Context, ref string) error {
 	return nil
 }
 
-// NextSlots returns the next n slots of an active schedule.
+// maxLooked bounds how many slots are looked at for those that no calendar
+// excludes.
+const maxLooked = 100_000
+
+// NextSlots returns the next n slots of an active schedule that no calendar
+// excludes; fewer when there are no more.
 func (s *Service) NextSlots(ctx context.Context, ref string, n int) ([]time.Time, error) {
 	sched, err := s.store.Schedule(ctx, ref)
 	if err != nil {
@@ -202,13 +276,31 @@ func (s *Service) NextSlots(ctx context.Context, ref string, n int) ([]time.Time
 	if sched.State != molecule.ScheduleActive || n < 1 {
 		return nil, nil
 	}
-	spec, err := s.specs.compile(sched.Cron, sched.TZ)
+	spec, err := s.specs.of(sched)
 	if err != nil {
 		return nil, err
 	}
-	more, err := spec.NextN(sched.NextSlot, n-1)
-	if err != nil {
-		return nil, err
+	var calendars []molecule.Calendar
+	for _, name := range sched.Exclusions {
+		c, err := s.store.Calendar(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		calendars = append(calendars, c)
 	}
-	return append([]time.Time{sched.NextSlot}, more...), nil
+	var slots []time.Time
+	slot, fired := sched.NextSlot, sched.Fired
+	for range maxLooked {
+		if molecule.Excluded(calendars, slot.In(spec.Location())) == "" {
+			slots = append(slots, slot)
+			fired++
+		}
+		if slot, err = spec.Next(slot); err != nil && !errors.Is(err, cron.ErrNoSlot) {
+			return nil, err
+		}
+		if len(slots) == n || over(sched, fired, slot) != "" {
+			break
+		}
+	}
+	return slots, nil
 }

@@ -206,7 +206,7 @@ func TestStale_giveUpAClaimOlderThanItsWindow(t *testing.T) {
 			{"of a schedule long gone", "gone", molecule.TriggerCatchUp, 25 * time.Hour, true},
 		}
 		for _, tt := range tests {
-			r := molecule.Run{ScheduleID: tt.id, Trigger: tt.trigger, Slot: s.NextSlot}
+			r := molecule.Run{ScheduleID: tt.id, Trigger: tt.trigger, Slot: s.NextSlot, DueAt: s.NextSlot}
 			why := p.service.Stale(t.Context(), r, s.NextSlot.Add(tt.age))
 			if (why != "") != tt.stale {
 				t.Errorf("%s: stale because %q, want %v", tt.name, why, tt.stale)

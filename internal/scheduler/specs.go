@@ -2,8 +2,10 @@ package scheduler
 
 import (
 	"sync"
+	"time"
 
 	"github.com/molecule-ai/molecli/internal/cron"
+	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
 // maxSpecs bounds the cache; past it the cache begins anew.
@@ -15,20 +17,25 @@ type specs struct {
 	kept map[specKey]cron.Schedule
 }
 
-type specKey struct{ expr, tz string }
+type specKey struct {
+	expr string
+	cron.Options
+}
 
 func newSpecs() *specs { return &specs{kept: make(map[specKey]cron.Schedule)} }
 
-// compile returns the compiled form of expr in tz.
-func (c *specs) compile(expr, tz string) (cron.Schedule, error) {
-	key := specKey{expr, tz}
+// of returns the compiled form of what s says about when.
+func (c *specs) of(s molecule.Schedule) (cron.Schedule, error) {
+	key := specKey{s.Cron, cron.Options{
+		TZ: s.TZ, DST: cron.DST(s.DST), Seconds: s.Seconds, Phase: time.Duration(s.Phase),
+	}}
 	c.mu.Lock()
 	spec, ok := c.kept[key]
 	c.mu.Unlock()
 	if ok {
 		return spec, nil
 	}
-	spec, err := cron.Parse(expr, cron.Options{TZ: tz})
+	spec, err := cron.Parse(key.expr, key.Options)
 	if err != nil {
 		return spec, err
 	}

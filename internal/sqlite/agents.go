@@ -13,7 +13,7 @@ import (
 // agentColumns are what scanAgent reads. The index of open runs is named,
 // because the one of all runs would count an agent's whole history.
 const agentColumns = `
-	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.silent_streak,
+	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.budget, a.silent_streak,
 	a.last_outcome, a.last_run_at, a.created_at, a.updated_at,
 	(SELECT COUNT(*) FROM runs INDEXED BY runs_open_agent
 		WHERE agent_id = a.id AND state <> 'finished' AND state <> 'claimed'),
@@ -22,7 +22,7 @@ const agentColumns = `
 func scanAgent(r rowScanner, a *molecule.Agent) error {
 	var badSlot error // of a schedule: that row says it
 	return r.Scan(&a.ID, &a.Name, &a.Kind, &a.State, &a.URL, &a.URLOwner, object[*molecule.Exec]{&a.Exec},
-		&a.MaxConcurrent, &a.SilentStreak, &a.LastOutcome, instant{&a.LastRunAt}, instant{&a.CreatedAt},
+		&a.MaxConcurrent, object[molecule.Budget]{&a.Budget}, &a.SilentStreak, &a.LastOutcome, instant{&a.LastRunAt}, instant{&a.CreatedAt},
 		instant{&a.UpdatedAt}, &a.ActiveRuns, lenient{&a.NextSlot, &badSlot})
 }
 
@@ -42,15 +42,23 @@ func (db *DB) CreateAgent(ctx context.Context, a *molecule.Agent) error {
 			return err
 		}
 		_, err = tx.exec(ctx, `
-			INSERT INTO agents (id, name, kind, state, url, url_owner, exec, max_concurrent, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			a.ID, a.Name, string(a.Kind), string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent,
+			INSERT INTO agents (id, name, kind, state, url, url_owner, exec, max_concurrent, budget, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			a.ID, a.Name, string(a.Kind), string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
 			stamp(tx.Now), stamp(tx.Now))
 		if err != nil {
 			return taken(err, agentTable, a.Name)
 		}
 		return insertEvent(ctx, tx, molecule.EventAgentCreated, "agent/"+a.Name, map[string]any{"id": a.ID, "kind": a.Kind})
 	})
+}
+
+// budgetText returns b as JSON; NULL for none.
+func budgetText(b molecule.Budget) any {
+	if b == (molecule.Budget{}) {
+		return nil
+	}
+	return fmt.Sprintf(`{"runs":%d,"tokens":%d,"cost_usd":%g,"window":%q}`, b.Runs, b.Tokens, b.CostUSD, b.Window)
 }
 
 // taken turns the violation of a unique name into a Conflict that says so.
@@ -123,9 +131,10 @@ func (db *DB) UpdateAgent(
 		a.UpdatedAt = tx.Now
 		_, err = tx.exec(ctx, `
 			UPDATE agents SET name = ?, state = ?, url = ?, url_owner = ?, exec = ?, max_concurrent = ?,
-				silent_streak = ?, updated_at = ?
+				budget = ?, silent_streak = ?, updated_at = ?
 			WHERE id = ?`,
-			a.Name, string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, a.SilentStreak, stamp(tx.Now), a.ID)
+			a.Name, string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
+			a.SilentStreak, stamp(tx.Now), a.ID)
 		if err != nil {
 			return taken(err, agentTable, a.Name)
 		}

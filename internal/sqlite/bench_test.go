@@ -30,7 +30,7 @@ func BenchmarkFire(b *testing.B) {
 	b.ResetTimer()
 	for fired := 0; fired < b.N; {
 		due = due.Add(time.Minute)
-		claimed, err := db.ClaimDue(b.Context(), due, min(100, b.N-fired), fireOnce)
+		claimed, err := db.ClaimDue(b.Context(), due, due, min(100, b.N-fired), fireOnce)
 		if err != nil || len(claimed) == 0 {
 			b.Fatalf("claimed %d, %v", len(claimed), err)
 		}
@@ -60,7 +60,7 @@ func BenchmarkClaimDue(b *testing.B) {
 			due := dueSchedules(b, db, n, time.Now().UTC())
 			for b.Loop() {
 				due = due.Add(time.Minute)
-				if runs, err := db.ClaimDue(b.Context(), due, n, fireOnce); err != nil || len(runs) != n {
+				if runs, err := db.ClaimDue(b.Context(), due, due, n, fireOnce); err != nil || len(runs) != n {
 					b.Fatalf("claimed %d, %v; want %d", len(runs), err, n)
 				}
 			}
@@ -96,7 +96,7 @@ func BenchmarkLook(b *testing.B) {
 			return err
 		}},
 		{name: "claim nothing", look: func() error {
-			_, err := db.ClaimDue(b.Context(), noon, 1000, fireOnce)
+			_, err := db.ClaimDue(b.Context(), noon, noon, 1000, fireOnce)
 			return err
 		}},
 		{name: "counts", look: func() error {

@@ -14,33 +14,38 @@ const farFuture = 200 * 366 * 24 * time.Hour
 const (
 	sqlDue = `
 		SELECT ` + scheduleColumns + ` FROM ` + scheduleTables + `
-		WHERE s.state = 'active' AND s.removed_at IS NULL AND s.next_slot_at <= ?
-		ORDER BY s.next_slot_at LIMIT ?`
+		WHERE s.state = 'active' AND s.removed_at IS NULL AND s.due_at <= ?2
+			AND (s.due_at <= ?1 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state <> 'finished'))
+		ORDER BY s.due_at LIMIT ?3`
 	// What is behind every slot there can be, or nowhere, is never due.
 	sqlAstray = `
 		SELECT ` + scheduleColumns + ` FROM ` + scheduleTables + `
 		WHERE s.rowid IN (
-			SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND next_slot_at >= ?
-			UNION ALL SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND next_slot_at IS NULL)
+			SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at >= ?
+			UNION ALL SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at IS NULL)
 		LIMIT ?`
-	sqlOpenRuns = `SELECT COUNT(*) FROM runs WHERE schedule_id = ? AND state <> 'finished'`
+	sqlOpenRuns = `
+		SELECT COUNT(*), COUNT(*) FILTER (WHERE state = 'claimed') FROM runs WHERE schedule_id = ? AND state <> 'finished'`
 	// Columns that are not named keep their index entries: most slots move on
 	// and change nothing else.
 	sqlMoveOn = `
-		UPDATE schedules SET next_slot_at = ?, last_slot_at = COALESCE(?, last_slot_at) WHERE id = ?`
+		UPDATE schedules SET next_slot_at = ?, due_at = ?, alert_after = ?, last_slot_at = COALESCE(?, last_slot_at),
+			fired = fired + ?
+		WHERE id = ?`
 	sqlMoveSchedule = `
-		UPDATE schedules SET state = ?, reason = ?, next_slot_at = ?, last_slot_at = COALESCE(?, last_slot_at)
+		UPDATE schedules SET state = ?, reason = ?, next_slot_at = ?, due_at = ?, alert_after = ?,
+			last_slot_at = COALESCE(?, last_slot_at), fired = fired + ?
 		WHERE id = ?`
 	// Each part is one look at an end of the index: MIN and MAX in one SELECT
 	// would read all of it.
 	sqlNextDue = `
-		SELECT (SELECT MIN(next_slot_at) FROM schedules WHERE state = 'active' AND removed_at IS NULL),
-			COALESCE((SELECT MAX(next_slot_at) FROM schedules WHERE state = 'active' AND removed_at IS NULL), ''),
-			EXISTS (SELECT 1 FROM schedules WHERE state = 'active' AND removed_at IS NULL AND next_slot_at IS NULL)`
+		SELECT (SELECT MIN(due_at) FROM schedules WHERE state = 'active' AND removed_at IS NULL),
+			COALESCE((SELECT MAX(due_at) FROM schedules WHERE state = 'active' AND removed_at IS NULL), ''),
+			EXISTS (SELECT 1 FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at IS NULL)`
 )
 
-// NextDue returns the earliest slot of an active schedule; the zero time when
-// there is none. A damaged slot is due at once, so that it is found.
+// NextDue returns when the earliest slot of an active schedule is due; the zero
+// time when there is none. A damaged slot is due at once, so that it is found.
 func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 	type bounds struct {
 		first time.Time
@@ -62,19 +67,20 @@ func (db *DB) NextDue(ctx context.Context) (time.Time, error) {
 	return b.first, nil
 }
 
-// ClaimDue moves up to limit due schedules on and inserts what decide says, in
-// one transaction. It returns the inserted runs that are open. A schedule that
-// decide fails for, whose row is damaged or whose claim cannot be stored gets
-// the state error and says why; the others go on. A slot that has its row
-// already is only moved past.
+// ClaimDue moves up to limit schedules on that are due until horizon, and
+// inserts what decide says, in one transaction. One whose last run is open is
+// left until it is due: by then that run may have ended. It returns the inserted
+// runs that are open. A schedule that decide fails for, whose row is damaged or
+// whose claim cannot be stored gets the state error and says why; the others go
+// on. A slot that has its row already is only moved past.
 func (db *DB) ClaimDue(
-	ctx context.Context, now time.Time, limit int, decide func(molecule.Due) (molecule.Claim, error),
+	ctx context.Context, now, horizon time.Time, limit int, decide func(molecule.Due) (molecule.Claim, error),
 ) ([]molecule.Run, error) {
 	var open []molecule.Run
 	claimAll := func(one claimer) error {
 		return db.update(ctx, func(ctx context.Context, tx *Tx) error {
 			open = nil
-			due, err := dueRows(ctx, tx, now, limit)
+			due, err := dueRows(ctx, tx, now, horizon, limit)
 			if err != nil {
 				return err
 			}
@@ -102,8 +108,8 @@ func (db *DB) ClaimDue(
 
 // dueRows returns up to limit schedules that are due, and those that never
 // would be.
-func dueRows(ctx context.Context, tx *Tx, now time.Time, limit int) ([]scheduleRow, error) {
-	rows, err := tx.query(ctx, sqlDue, stamp(now), limit)
+func dueRows(ctx context.Context, tx *Tx, now, horizon time.Time, limit int) ([]scheduleRow, error) {
+	rows, err := tx.query(ctx, sqlDue, stamp(now), stamp(horizon), limit)
 	due, err := all(rows, err, scanSchedule)
 	if err != nil {
 		return nil, err
@@ -152,14 +158,14 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 	if row.bad != nil {
 		return nil, fail(ctx, tx, s, row.bad)
 	}
-	openRuns, err := count(ctx, tx, sqlOpenRuns, s.ID)
+	due, err := dueOf(ctx, tx, s)
 	if err != nil {
 		return nil, err
 	}
 	var c molecule.Claim
 	err = supervised.Guard(func() error {
 		var err error
-		c, err = decide(molecule.Due{Schedule: s, OpenRuns: openRuns})
+		c, err = decide(due)
 		return err
 	})
 	if err != nil {
@@ -169,11 +175,13 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 	if err != nil {
 		return nil, err
 	}
+	c.DueAt = dueAt(c.NextSlot, c.DueAt)
+	next, when, alert := stamp(c.NextSlot), stamp(c.DueAt), alertAfter(c.DueAt)
 	if c.State == molecule.ScheduleActive {
-		_, err = tx.exec(ctx, sqlMoveOn, stamp(c.NextSlot), stamp(last), s.ID)
+		_, err = tx.exec(ctx, sqlMoveOn, next, when, alert, stamp(last), len(open), s.ID)
 		return open, err
 	}
-	_, err = tx.exec(ctx, sqlMoveSchedule, string(c.State), c.Reason, stamp(c.NextSlot), stamp(last), s.ID)
+	_, err = tx.exec(ctx, sqlMoveSchedule, string(c.State), c.Reason, next, when, alert, stamp(last), len(open), s.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -185,13 +193,28 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 	return open, scheduleEvent(ctx, tx, kind, s)
 }
 
+// dueOf gathers what decide may want to know of one schedule.
+func dueOf(ctx context.Context, tx *Tx, s molecule.Schedule) (molecule.Due, error) {
+	due := molecule.Due{Schedule: s}
+	rows, err := tx.query(ctx, sqlOpenRuns, s.ID)
+	_, err = all(rows, err, func(r rowScanner, _ *struct{}) error { return r.Scan(&due.OpenRuns, &due.Waiting) })
+	if err != nil || len(s.Exclusions) == 0 {
+		return due, err
+	}
+	due.Calendars, err = calendarsNamed(ctx, tx, s.Exclusions)
+	return due, err
+}
+
 // insertClaimed inserts the rows of one claim. It returns the open ones and the
 // last slot they cover.
 func insertClaimed(
 	ctx context.Context, tx *Tx, s molecule.Schedule, runs []molecule.Run,
 ) (open []molecule.Run, last time.Time, err error) {
 	for _, r := range runs {
-		r.ScheduleID, r.Schedule, r.AgentID, r.Agent, r.Prompt = s.ID, s.Name, s.AgentID, s.Agent, s.Prompt
+		r.ScheduleID, r.Schedule, r.AgentID, r.Agent, r.Policy = s.ID, s.Name, s.AgentID, s.Agent, s.Policy
+		if err := promptOf(ctx, tx, s, &r); err != nil {
+			return nil, last, err
+		}
 		last = r.Slot
 		if !r.SlotTo.IsZero() {
 			last = r.SlotTo
@@ -216,22 +239,22 @@ func insertClaimed(
 	return open, last, nil
 }
 
+// promptOf gives a run the prompt of its schedule, unless it has one of its own.
+func promptOf(ctx context.Context, tx *Tx, s molecule.Schedule, r *molecule.Run) error {
+	if r.Prompt == "" || r.Prompt == s.Prompt {
+		r.Prompt = s.Prompt
+		return nil
+	}
+	_, err := keepPrompt(ctx, tx, r.Prompt)
+	return err
+}
+
 // fail puts a schedule into the state error: visible, told, and no longer due.
 func fail(ctx context.Context, tx *Tx, s molecule.Schedule, why error) error {
 	s.State, s.NextSlot = molecule.ScheduleError, time.Time{}
 	s.Reason = molecule.Excerpt(why.Error(), molecule.MaxReasonRunes)
-	if _, err := tx.exec(ctx, sqlMoveSchedule, string(s.State), s.Reason, nil, nil, s.ID); err != nil {
+	if _, err := tx.exec(ctx, sqlMoveSchedule, string(s.State), s.Reason, nil, nil, nil, nil, 0, s.ID); err != nil {
 		return err
 	}
 	return scheduleEvent(ctx, tx, molecule.EventScheduleError, s)
-}
-
-// count runs a statement that returns one number.
-func count(ctx context.Context, q querier, text string, args ...any) (int, error) {
-	rows, err := q.query(ctx, text, args...)
-	found, err := all(rows, err, func(r rowScanner, n *int) error { return r.Scan(n) })
-	if err != nil {
-		return 0, err
-	}
-	return found[0], nil
 }

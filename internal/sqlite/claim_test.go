@@ -48,7 +48,7 @@ func TestClaimDue_goesOnBesideARowDamagedAnywhere(t *testing.T) {
 	if err != nil || len(page.Items) != len(cases)+1 {
 		t.Errorf("the list has %d schedules, %v; want %d", len(page.Items), err, len(cases)+1)
 	}
-	runs, err := db.ClaimDue(t.Context(), noon, 100, fireOnce)
+	runs, err := db.ClaimDue(t.Context(), noon, noon, 100, fireOnce)
 	if err != nil || len(runs) != 2 {
 		t.Errorf("claimed %d runs, %v; want the two whole ones", len(runs), err)
 	}
@@ -87,7 +87,7 @@ func TestClaimDue_goesOnBesideADecisionThatCannotBeStored(t *testing.T) {
 			sqlitetest.Agent(t, db, "echo")
 			sqlitetest.Schedule(t, db, "echo", "a-bad", noon)
 			sqlitetest.Schedule(t, db, "echo", "b-good", noon)
-			runs, err := db.ClaimDue(t.Context(), noon, 10, func(d molecule.Due) (molecule.Claim, error) {
+			runs, err := db.ClaimDue(t.Context(), noon, noon, 10, func(d molecule.Due) (molecule.Claim, error) {
 				claim, err := fireOnce(d)
 				if d.Schedule.Name == "a-bad" {
 					c.spoil(&claim)
@@ -115,7 +115,7 @@ func TestClaimDue_storesWhatIsAlreadyOver(t *testing.T) {
 	db := sqlitetest.Open(t)
 	sqlitetest.Agent(t, db, "echo")
 	sqlitetest.Schedule(t, db, "echo", "hello", noon)
-	runs, err := db.ClaimDue(t.Context(), noon.Add(time.Hour), 10, func(d molecule.Due) (molecule.Claim, error) {
+	runs, err := db.ClaimDue(t.Context(), noon.Add(time.Hour), noon.Add(time.Hour), 10, func(d molecule.Due) (molecule.Claim, error) {
 		c, err := fireOnce(d)
 		missed := c.Runs[0]
 		missed.State, missed.Outcome, missed.Reason = molecule.RunFinished, molecule.OutcomeMissed, "the daemon was away"
@@ -153,7 +153,7 @@ func TestClaimDue_takesTheOldestFirstUpToItsLimit(t *testing.T) {
 	}
 	var got []string
 	for range 3 {
-		runs, err := db.ClaimDue(t.Context(), noon, 2, fireOnce)
+		runs, err := db.ClaimDue(t.Context(), noon, noon, 2, fireOnce)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,7 +190,7 @@ func TestClaimDue_givesEachSlotOneRow(t *testing.T) {
 		var callers sync.WaitGroup
 		for _, minute := range clocks {
 			callers.Go(func() {
-				runs, err := db.ClaimDue(t.Context(), noon.Add(time.Duration(minute)*time.Minute), 10, func(d molecule.Due) (molecule.Claim, error) {
+				runs, err := db.ClaimDue(t.Context(), noon.Add(time.Duration(minute)*time.Minute), noon.Add(time.Duration(minute)*time.Minute), 10, func(d molecule.Due) (molecule.Claim, error) {
 					c, err := fireOnce(d)
 					if !forgot && d.Schedule.NextSlot.Equal(noon.Add(time.Duration(forgets)*time.Minute)) {
 						forgot, c.NextSlot = true, d.Schedule.NextSlot

@@ -34,11 +34,11 @@ func (db *DB) Counts(ctx context.Context, now time.Time) (molecule.AgentCounts, 
 		SELECT state, COUNT(*) FROM schedules WHERE removed_at IS NULL AND state <> 'active' GROUP BY state
 		UNION ALL SELECT 'active', COUNT(*) FROM schedules WHERE removed_at IS NULL AND state = 'active'
 		UNION ALL SELECT 'late', COUNT(*) FROM schedules
-			WHERE removed_at IS NULL AND state = 'active' AND next_slot_at < ?1
+			WHERE removed_at IS NULL AND state = 'active' AND due_at < ?1
 		UNION ALL SELECT 'failing', COUNT(*) FROM schedules
 			WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0
 		UNION ALL SELECT 'both', COUNT(*) FROM schedules INDEXED BY schedules_failing
-			WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0 AND next_slot_at < ?1`, stamp(now.Add(-lateAfter)))
+			WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0 AND due_at < ?1`, stamp(now.Add(-lateAfter)))
 	if err != nil {
 		return agents, schedules, err
 	}

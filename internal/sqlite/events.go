@@ -25,6 +25,11 @@ func insertEvent(ctx context.Context, tx *Tx, kind, subject string, data any) er
 	return err
 }
 
+// AppendEvent tells of what no row tells.
+func (db *DB) AppendEvent(ctx context.Context, kind, subject string, data any) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error { return insertEvent(ctx, tx, kind, subject, data) })
+}
+
 // Events returns the events behind f.After, oldest first.
 func (db *DB) Events(ctx context.Context, f molecule.EventFilter) (molecule.Page[molecule.Event], error) {
 	limit := molecule.ClampLimit(f.Limit)

@@ -25,8 +25,8 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		args       []any
 		want       []string
 	}{
-		{name: "due", text: sqlDue, args: []any{"", 1}, want: []string{"schedules_due (next_slot_at<?)"}},
-		{name: "astray", text: sqlAstray, args: []any{"", 1}, want: []string{"schedules_due (next_slot_at>?)", "schedules_due (next_slot_at=?)"}},
+		{name: "due", text: sqlDue, args: []any{"", "", 1}, want: []string{"schedules_due (due_at<?)", "runs_open_schedule (schedule_id=?)"}},
+		{name: "astray", text: sqlAstray, args: []any{"", 1}, want: []string{"schedules_due (due_at>?)", "schedules_due (due_at=?)"}},
 		{name: "next due", text: sqlNextDue, want: []string{"SEARCH schedules USING INDEX schedules_due\nSCALAR"}},
 		{name: "open runs of a schedule", text: sqlOpenRuns, args: []any{""}, want: []string{"runs_open_schedule"}},
 		{name: "an agent", text: `SELECT ` + agentColumns + ` FROM agents a WHERE a.id = ?`, args: []any{""}, want: []string{"runs_open_agent", "schedules_agent"}},

@@ -16,7 +16,7 @@ import (
 const runColumns = `
 	r.id, COALESCE(r.schedule_id, ''), COALESCE(s.name, ''), r.agent_id, a.name, r.trigger, r.slot, r.slot_to, r.slots,
 	r.state, COALESCE(r.outcome, ''), r.reason, r.reply, r.attempt, r.message_id, r.timeout_ms, r.usage,
-	r.due_at, r.claimed_at, r.started_at, r.deadline, r.ended_at, r.handle`
+	r.due_at, r.claimed_at, r.started_at, r.deadline, r.ended_at, r.handle, r.retry_of`
 
 const runTables = `runs r JOIN agents a ON a.id = r.agent_id LEFT JOIN schedules s ON s.id = r.schedule_id`
 
@@ -24,8 +24,9 @@ func scanRun(r rowScanner, v *molecule.Run) error {
 	return r.Scan(runFields(v)...)
 }
 
-func scanRunWithPrompt(r rowScanner, v *molecule.Run) error {
-	return r.Scan(append(runFields(v), &v.Prompt)...)
+// scanWholeRun reads what is left out of lists as well.
+func scanWholeRun(r rowScanner, v *molecule.Run) error {
+	return r.Scan(append(runFields(v), &v.Prompt, policy{&v.Policy})...)
 }
 
 // runFields are where the columns of runColumns go.
@@ -34,7 +35,7 @@ func runFields(v *molecule.Run) []any {
 		&v.ID, &v.ScheduleID, &v.Schedule, &v.AgentID, &v.Agent, &v.Trigger, instant{&v.Slot}, instant{&v.SlotTo},
 		&v.Slots, &v.State, &v.Outcome, &v.Reason, &v.Reply, &v.Attempt, &v.MessageID, millis{&v.Timeout},
 		object[*molecule.Usage]{&v.Usage}, instant{&v.DueAt}, instant{&v.ClaimedAt}, instant{&v.StartedAt},
-		instant{&v.Deadline}, instant{&v.EndedAt}, &v.Handle,
+		instant{&v.Deadline}, instant{&v.EndedAt}, &v.Handle, &v.RetryOf,
 	}
 }
 
@@ -45,7 +46,7 @@ type millis struct{ d *molecule.Duration }
 func (m millis) Scan(src any) error {
 	n, ok := src.(int64)
 	if !ok {
-		return fmt.Errorf("%T is not a number of milliseconds", src)
+		return fmt.Errorf("%v is not a number of milliseconds", src)
 	}
 	*m.d = molecule.Duration(time.Duration(n) * time.Millisecond)
 	return nil
@@ -53,8 +54,8 @@ func (m millis) Scan(src any) error {
 
 const sqlInsertRun = `
 	INSERT INTO runs (id, schedule_id, agent_id, trigger, slot, slot_to, slots, state, outcome, reason, message_id,
-		timeout_ms, due_at, claimed_at, ended_at, prompt_id)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+		timeout_ms, due_at, claimed_at, ended_at, prompt_id, retry_of)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // insertRun inserts r, whose prompt is kept already, and sets its id unless it
 // has one. The error of a slot that has its row is unique.
@@ -83,7 +84,7 @@ func insertRun(ctx context.Context, tx *Tx, r *molecule.Run) error {
 	_, err := tx.exec(ctx, sqlInsertRun,
 		r.ID, schedule, r.AgentID, string(r.Trigger), stamp(r.Slot), stamp(r.SlotTo), r.Slots, string(r.State), outcome,
 		r.Reason, r.MessageID, time.Duration(r.Timeout).Milliseconds(), stamp(r.DueAt), stamp(r.ClaimedAt),
-		stamp(r.EndedAt), prompt[:])
+		stamp(r.EndedAt), prompt[:], r.RetryOf)
 	return err
 }
 
@@ -213,10 +214,14 @@ func (db *DB) SetRunHandle(ctx context.Context, id, handle string) error {
 	})
 }
 
-// SetRunWaiting notes that the agent asks for input, and tells it.
-func (db *DB) SetRunWaiting(ctx context.Context, id, reason string) error {
+// SetRunWaiting notes that a run waits and for what, and tells it: state is
+// RunWaiting when the agent asks for input, RunAway when it is offline, which
+// it is until deadline at most.
+func (db *DB) SetRunWaiting(ctx context.Context, id string, state molecule.RunState, reason string, deadline time.Time) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
-		res, err := tx.exec(ctx, `UPDATE runs SET state = 'waiting', reason = ? WHERE id = ? AND state <> 'finished'`, reason, id)
+		res, err := tx.exec(ctx, `
+			UPDATE runs SET state = ?, reason = ?, deadline = COALESCE(?, deadline) WHERE id = ? AND state <> 'finished'`,
+			string(state), reason, stamp(deadline), id)
 		if err != nil {
 			return err
 		}
@@ -260,6 +265,9 @@ func (db *DB) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, e
 		if err := settleSchedule(ctx, tx, r); err != nil {
 			return err
 		}
+		if err := quarantine(ctx, tx, r, f.Broken); err != nil {
+			return err
+		}
 		if err := settleAgent(ctx, tx, r); err != nil {
 			return err
 		}
@@ -272,9 +280,9 @@ func (db *DB) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, e
 // with prompt and handle.
 func (db *DB) OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error) {
 	rows, err := db.query(ctx, `
-		SELECT `+runColumns+`, COALESCE(p.body, '') FROM `+runTables+` LEFT JOIN prompts p ON p.id = r.prompt_id
+		SELECT `+runColumns+`, COALESCE(p.body, ''), COALESCE(s.policy, '{}') FROM `+runTables+` LEFT JOIN prompts p ON p.id = r.prompt_id
 		WHERE r.state <> 'finished' ORDER BY r.due_at, r.id LIMIT ?`, limit)
-	return all(rows, err, scanRunWithPrompt)
+	return all(rows, err, scanWholeRun)
 }
 
 // Run returns one run by id or unique id prefix, with prompt and attempts.
@@ -284,9 +292,9 @@ func (db *DB) Run(ctx context.Context, ref string) (molecule.Run, error) {
 		return molecule.Run{}, err
 	}
 	rows, err := db.query(ctx, `
-		SELECT `+runColumns+`, COALESCE(p.body, '') FROM `+runTables+` LEFT JOIN prompts p ON p.id = r.prompt_id
+		SELECT `+runColumns+`, COALESCE(p.body, ''), COALESCE(s.policy, '{}') FROM `+runTables+` LEFT JOIN prompts p ON p.id = r.prompt_id
 		WHERE r.id = ?`, id)
-	found, err := all(rows, err, scanRunWithPrompt)
+	found, err := all(rows, err, scanWholeRun)
 	if err != nil {
 		return molecule.Run{}, err
 	}
@@ -341,4 +349,60 @@ func (db *DB) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[mol
 		return none, err
 	}
 	return page(found, limit, func(r molecule.Run) string { return r.ID }), nil
+}
+
+// RunCovering returns the run whose slots a slot of a schedule is among.
+// NotFound says that the slot has no row.
+func (db *DB) RunCovering(ctx context.Context, scheduleID string, slot time.Time) (molecule.Run, error) {
+	rows, err := db.query(ctx, `
+		SELECT r.id FROM runs r
+		WHERE r.schedule_id = ?1 AND r.trigger IN ('cron', 'catch_up') AND r.slot <= ?2
+		ORDER BY r.slot DESC LIMIT 1`, scheduleID, stamp(slot))
+	ids, err := all(rows, err, func(r rowScanner, id *string) error { return r.Scan(id) })
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	if len(ids) == 1 {
+		r, err := db.Run(ctx, ids[0])
+		last := r.Slot
+		if !r.SlotTo.IsZero() {
+			last = r.SlotTo
+		}
+		if err != nil || !slot.After(last) {
+			return r, err
+		}
+	}
+	return molecule.Run{}, molecule.Errorf(molecule.NotFound, "no run covers the slot %s", slot.UTC().Format(time.RFC3339))
+}
+
+// sqlSpent sums what the runs of a scope have spent. Ids begin with the time
+// they were made, so that each scope is a range of one index.
+const sqlSpent = `
+	SELECT COUNT(*), CAST(COALESCE(SUM(COALESCE(usage ->> 'input_tokens', 0) + COALESCE(usage ->> 'output_tokens', 0)), 0) AS INTEGER),
+		CAST(COALESCE(SUM(usage ->> 'cost_usd'), 0) AS REAL)
+	FROM runs WHERE started_at IS NOT NULL AND id >= ?`
+
+// Spent returns what was spent since an instant by the runs of a schedule, or of
+// an agent, or, when both are empty, by all.
+func (db *DB) Spent(ctx context.Context, scheduleID, agentID string, since time.Time) (molecule.Spent, error) {
+	query, args := sqlSpent, []any{oldestID(since)}
+	switch {
+	case scheduleID != "":
+		query, args = query+` AND schedule_id = ?`, append(args, scheduleID)
+	case agentID != "":
+		query, args = query+` AND agent_id = ?`, append(args, agentID)
+	}
+	rows, err := db.query(ctx, query, args...)
+	found, err := all(rows, err, func(r rowScanner, s *molecule.Spent) error { return r.Scan(&s.Runs, &s.Tokens, &s.CostUSD) })
+	if err != nil {
+		return molecule.Spent{}, err
+	}
+	return found[0], nil
+}
+
+// oldestID returns what the id of every row made at t or later is not less
+// than: a UUID of version 7 begins with its milliseconds.
+func oldestID(t time.Time) string {
+	ms := uint64(max(t.UnixMilli(), 0))
+	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
 }

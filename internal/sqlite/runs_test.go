@@ -79,7 +79,7 @@ func TestSetRunWaiting_tellsWhatTheAgentAsks(t *testing.T) {
 	t.Parallel()
 	db := sqlitetest.Open(t)
 	r := openRun(t, db, "echo")
-	if err := db.SetRunWaiting(t.Context(), r.ID, "which branch?"); err != nil {
+	if err := db.SetRunWaiting(t.Context(), r.ID, molecule.RunWaiting, "which branch?", time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	got, err := db.Run(t.Context(), r.ID)
@@ -103,7 +103,7 @@ func TestRuns_unknownIsNotFound(t *testing.T) {
 		"run":     func() error { _, err := db.Run(t.Context(), id); return err },
 		"start":   func() error { return db.StartRun(t.Context(), id, noon, noon, 1) },
 		"handle":  func() error { return db.SetRunHandle(t.Context(), id, "x") },
-		"waiting": func() error { return db.SetRunWaiting(t.Context(), id, "x") },
+		"waiting": func() error { return db.SetRunWaiting(t.Context(), id, molecule.RunWaiting, "x", time.Time{}) },
 		"finish": func() error {
 			_, err := db.FinishRun(t.Context(), molecule.Finish{RunID: id, Outcome: molecule.OutcomeOK, EndedAt: noon})
 			return err

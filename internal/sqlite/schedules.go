@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,9 @@ import (
 
 // scheduleColumns are what scanSchedule reads.
 const scheduleColumns = `
-	s.id, s.name, s.agent_id, a.name, s.cron, s.tz, s.description, p.body, s.state, s.reason, s.timeout_ms,
-	s.next_slot_at, s.last_slot_at, s.last_outcome, s.failure_streak, s.empty_streak, s.created_at, s.updated_at`
+	s.id, s.name, s.agent_id, a.name, s.cron, s.tz, s.dst, s.seconds, s.phase_ms, s.description, p.body, s.state, s.reason,
+	s.timeout_ms, s.policy, s.next_slot_at, s.due_at, s.last_slot_at, s.last_outcome, s.failure_streak, s.empty_streak,
+	s.fired, s.created_at, s.updated_at`
 
 const scheduleTables = `schedules s JOIN agents a ON a.id = s.agent_id JOIN prompts p ON p.id = s.prompt_id`
 
@@ -29,18 +31,17 @@ type scheduleRow struct {
 // scanSchedule reads a row. A damaged row is not hidden: what is wrong with it
 // is in bad, and its state is error.
 func scanSchedule(r rowScanner, s *scheduleRow) error {
-	var ms int64
-	var slot error
-	s.bad = r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.Description, &s.Prompt, &s.State, &s.Reason,
-		&ms, lenient{&s.NextSlot, &slot}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak,
+	var slot, due error
+	s.bad = r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.DST, &s.Seconds, millis{&s.Phase},
+		&s.Description, &s.Prompt, &s.State, &s.Reason, millis{&s.Timeout}, policy{&s.Policy}, lenient{&s.NextSlot, &slot},
+		lenient{&s.DueAt, &due}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak, &s.Fired,
 		instant{&s.CreatedAt}, instant{&s.UpdatedAt})
-	s.Timeout = molecule.Duration(time.Duration(ms) * time.Millisecond)
 	if s.bad == nil && s.State == molecule.ScheduleActive {
-		if slot == nil && s.NextSlot.IsZero() {
+		if slot == nil && s.NextSlot.IsZero() || due == nil && s.DueAt.IsZero() {
 			slot = errors.New("it is missing")
 		}
-		if slot != nil {
-			s.bad = fmt.Errorf("next slot: %w", slot)
+		if bad := cmp.Or(slot, due); bad != nil {
+			s.bad = fmt.Errorf("next slot: %w", bad)
 		}
 	}
 	if s.bad == nil {
@@ -53,30 +54,80 @@ func scanSchedule(r rowScanner, s *scheduleRow) error {
 	return s.bad
 }
 
+// policy scans the policy of a schedule, of which most have none of their own.
+type policy struct{ p *molecule.Policy }
+
+// Scan implements sql.Scanner.
+func (p policy) Scan(src any) error {
+	if src == "{}" {
+		*p.p = molecule.Policy{}
+		return nil
+	}
+	if err := (object[molecule.Policy]{p.p}).Scan(src); err != nil {
+		return fmt.Errorf("policy: %w", err)
+	}
+	return nil
+}
+
+func policyText(p molecule.Policy) (any, error) {
+	p = p.Canonical()
+	return text(&p)
+}
+
+// alertDelay is how long after it was due a slot may go without a row.
+const alertDelay = 30 * time.Second
+
+// dueAt is when a slot fires: with it, when nothing else was said.
+func dueAt(slot, due time.Time) time.Time {
+	if due.IsZero() || slot.IsZero() {
+		return slot
+	}
+	return due
+}
+
+func alertAfter(due time.Time) any {
+	if due.IsZero() {
+		return nil
+	}
+	return stamp(due.Add(alertDelay))
+}
+
 // CreateSchedule stores s, whose Agent is a ref and whose NextSlot is decided,
-// and sets its id and times.
+// and sets its times, and its id unless it has one.
 func (db *DB) CreateSchedule(ctx context.Context, s *molecule.Schedule) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
 		a, err := agentByRef(ctx, tx, s.Agent)
 		if err != nil {
 			return err
 		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make an id: %w", err)
+		if s.ID == "" {
+			id, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			s.ID = id.String()
 		}
 		prompt, err := keepPrompt(ctx, tx, s.Prompt)
 		if err != nil {
 			return err
 		}
-		s.ID, s.AgentID, s.Agent, s.Recent = id.String(), a.ID, a.Name, []molecule.Outcome{}
+		s.AgentID, s.Agent, s.Recent = a.ID, a.Name, []molecule.Outcome{}
 		s.CreatedAt, s.UpdatedAt = tx.Now, tx.Now
+		s.DueAt = dueAt(s.NextSlot, s.DueAt)
+		policy, err := policyText(s.Policy)
+		if err != nil {
+			return err
+		}
+		if err := namedCalendars(ctx, tx, s.Exclusions); err != nil {
+			return err
+		}
 		_, err = tx.exec(ctx, `
-			INSERT INTO schedules (id, name, agent_id, cron, tz, description, prompt_id, state, reason, timeout_ms,
-				next_slot_at, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			s.ID, s.Name, s.AgentID, s.Cron, s.TZ, s.Description, prompt, string(s.State), s.Reason,
-			time.Duration(s.Timeout).Milliseconds(), stamp(s.NextSlot), stamp(tx.Now), stamp(tx.Now))
+			INSERT INTO schedules (id, name, agent_id, cron, tz, dst, seconds, phase_ms, description, prompt_id, state, reason,
+				timeout_ms, policy, next_slot_at, due_at, alert_after, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			s.ID, s.Name, s.AgentID, s.Cron, s.TZ, s.DST, s.Seconds, time.Duration(s.Phase).Milliseconds(), s.Description, prompt,
+			string(s.State), s.Reason, time.Duration(s.Timeout).Milliseconds(), policy, stamp(s.NextSlot), stamp(s.DueAt),
+			alertAfter(s.DueAt), stamp(tx.Now), stamp(tx.Now))
 		if err != nil {
 			return taken(err, scheduleTable, s.Name)
 		}
@@ -210,6 +261,7 @@ func (db *DB) UpdateSchedule(
 			s.AgentID, s.Agent = a.ID, a.Name
 		}
 		s.UpdatedAt = tx.Now
+		s.DueAt = dueAt(s.NextSlot, s.DueAt)
 		if err := storeSchedule(ctx, tx, s); err != nil {
 			return err
 		}
@@ -228,12 +280,21 @@ func storeSchedule(ctx context.Context, tx *Tx, s molecule.Schedule) error {
 	if err != nil {
 		return err
 	}
+	policy, err := policyText(s.Policy)
+	if err != nil {
+		return err
+	}
+	if err := namedCalendars(ctx, tx, s.Exclusions); err != nil {
+		return err
+	}
 	_, err = tx.exec(ctx, `
-		UPDATE schedules SET name = ?, agent_id = ?, cron = ?, tz = ?, description = ?, prompt_id = ?, state = ?,
-			reason = ?, timeout_ms = ?, next_slot_at = ?, failure_streak = ?, empty_streak = ?, updated_at = ?
+		UPDATE schedules SET name = ?, agent_id = ?, cron = ?, tz = ?, dst = ?, seconds = ?, phase_ms = ?, description = ?,
+			prompt_id = ?, state = ?, reason = ?, timeout_ms = ?, policy = ?, next_slot_at = ?, due_at = ?, alert_after = ?,
+			failure_streak = ?, empty_streak = ?, broken_streak = 0, updated_at = ?
 		WHERE id = ?`,
-		s.Name, s.AgentID, s.Cron, s.TZ, s.Description, prompt, string(s.State), s.Reason,
-		time.Duration(s.Timeout).Milliseconds(), stamp(s.NextSlot), s.FailureStreak, s.EmptyStreak, stamp(tx.Now), s.ID)
+		s.Name, s.AgentID, s.Cron, s.TZ, s.DST, s.Seconds, time.Duration(s.Phase).Milliseconds(), s.Description, prompt,
+		string(s.State), s.Reason, time.Duration(s.Timeout).Milliseconds(), policy, stamp(s.NextSlot), stamp(s.DueAt),
+		alertAfter(s.DueAt), s.FailureStreak, s.EmptyStreak, stamp(tx.Now), s.ID)
 	if err != nil {
 		return taken(err, scheduleTable, s.Name)
 	}
@@ -247,7 +308,7 @@ func (db *DB) RemoveSchedule(ctx context.Context, ref string) error {
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec(ctx, `UPDATE schedules SET removed_at = ?, next_slot_at = NULL WHERE id = ?`, stamp(tx.Now), s.ID)
+		_, err = tx.exec(ctx, `UPDATE schedules SET removed_at = ?, next_slot_at = NULL, due_at = NULL, alert_after = NULL WHERE id = ?`, stamp(tx.Now), s.ID)
 		if err != nil {
 			return err
 		}
@@ -279,4 +340,37 @@ func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run) error {
 	}
 	_, err = tx.exec(ctx, sqlSettleSchedule, s.FailureStreak, s.EmptyStreak, string(s.LastOutcome), r.ScheduleID)
 	return err
+}
+
+// brokenLimit is how many deliveries in a row may break before their schedule
+// is put aside.
+const brokenLimit = 3
+
+const (
+	sqlBroken = `
+		UPDATE schedules SET broken_streak = broken_streak + 1 WHERE id = ? AND removed_at IS NULL RETURNING broken_streak`
+	sqlNotBroken = `UPDATE schedules SET broken_streak = 0 WHERE id = ? AND broken_streak > 0`
+)
+
+// quarantine counts deliveries of a schedule that broke, one behind the other,
+// and puts it aside when there are too many: whatever it is that breaks them
+// would do so again at each slot.
+func quarantine(ctx context.Context, tx *Tx, r molecule.Run, broken bool) error {
+	if r.ScheduleID == "" {
+		return nil
+	}
+	if !broken {
+		_, err := tx.exec(ctx, sqlNotBroken, r.ScheduleID)
+		return err
+	}
+	rows, err := tx.query(ctx, sqlBroken, r.ScheduleID)
+	streak, err := all(rows, err, func(s rowScanner, n *int) error { return s.Scan(n) })
+	if err != nil || len(streak) == 0 || streak[0] < brokenLimit {
+		return err
+	}
+	s, err := scheduleByRef(ctx, tx, r.ScheduleID)
+	if err != nil || s.State != molecule.ScheduleActive {
+		return err
+	}
+	return fail(ctx, tx, s, fmt.Errorf("quarantined: %d deliveries in a row broke, the last one because %s", streak[0], r.Reason))
 }

@@ -15,11 +15,18 @@ CREATE TABLE agents (
     created_at     TEXT NOT NULL,
     updated_at     TEXT NOT NULL,
     removed_at     TEXT
-);
+, budget TEXT);
 
 CREATE UNIQUE INDEX agents_name ON agents (name) WHERE removed_at IS NULL;
 
 CREATE INDEX agents_state ON agents (state) WHERE removed_at IS NULL;
+
+CREATE TABLE calendars (
+    name       TEXT PRIMARY KEY,
+    days       TEXT NOT NULL, -- JSON: ranges of civil dates
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+);
 
 CREATE TABLE events (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,15 +51,15 @@ CREATE TABLE run_attempts (
     PRIMARY KEY (run_id, number)
 ) WITHOUT ROWID;
 
-CREATE TABLE runs (
+CREATE TABLE "runs" (
     id          TEXT PRIMARY KEY,
     schedule_id TEXT REFERENCES schedules (id),
     agent_id    TEXT NOT NULL REFERENCES agents (id),
-    trigger     TEXT NOT NULL CHECK (trigger IN ('cron', 'catch_up', 'manual')),
+    trigger     TEXT NOT NULL CHECK (trigger IN ('cron', 'catch_up', 'manual', 'retry')),
     slot        TEXT NOT NULL,
     slot_to     TEXT, -- last slot of a row that covers several
     slots       INTEGER NOT NULL DEFAULT 1 CHECK (slots > 0),
-    state       TEXT NOT NULL CHECK (state IN ('claimed', 'started', 'waiting', 'finished')),
+    state       TEXT NOT NULL CHECK (state IN ('claimed', 'started', 'waiting', 'waiting_for_agent', 'finished')),
     outcome     TEXT CHECK ((outcome IS NULL) = (state <> 'finished')),
     reason      TEXT NOT NULL DEFAULT '',
     reply       TEXT NOT NULL DEFAULT '',
@@ -66,7 +73,8 @@ CREATE TABLE runs (
     deadline    TEXT,
     ended_at    TEXT,
     prompt_id   BLOB REFERENCES prompts (id),
-    handle      TEXT NOT NULL DEFAULT ''
+    handle      TEXT NOT NULL DEFAULT '',
+    retry_of    TEXT NOT NULL DEFAULT '' -- the run this one repeats
 );
 
 CREATE INDEX runs_agent ON runs (agent_id, id);
@@ -100,11 +108,13 @@ CREATE TABLE schedules (
     created_at     TEXT NOT NULL,
     updated_at     TEXT NOT NULL,
     removed_at     TEXT
-);
+, dst TEXT NOT NULL DEFAULT '', seconds INTEGER NOT NULL DEFAULT 0, phase_ms INTEGER NOT NULL DEFAULT 0, policy TEXT NOT NULL DEFAULT '{}', fired INTEGER NOT NULL DEFAULT 0, broken_streak INTEGER NOT NULL DEFAULT 0, due_at TEXT, alert_after TEXT);
 
 CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at) WHERE removed_at IS NULL;
 
-CREATE INDEX schedules_due ON schedules (next_slot_at) WHERE state = 'active' AND removed_at IS NULL;
+CREATE INDEX schedules_alert ON schedules (alert_after) WHERE state = 'active' AND removed_at IS NULL;
+
+CREATE INDEX schedules_due ON schedules (due_at) WHERE state = 'active' AND removed_at IS NULL;
 
 CREATE INDEX schedules_failing ON schedules (failure_streak)
     WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0;

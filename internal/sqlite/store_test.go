@@ -116,7 +116,7 @@ func TestRemoveAgent_freesTheNameAndKeepsTheHistory(t *testing.T) {
 	sqlitetest.Agent(t, db, "echo")
 	sqlitetest.Schedule(t, db, "echo", "hello", noon)
 	wantCode(t, db.RemoveAgent(t.Context(), "echo"), molecule.Conflict)
-	if _, err := db.ClaimDue(t.Context(), noon, 10, fireOnce); err != nil {
+	if _, err := db.ClaimDue(t.Context(), noon, noon, 10, fireOnce); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.RemoveSchedule(t.Context(), "hello"); err != nil {
@@ -138,7 +138,7 @@ func TestClaimDue_movesTheSlotOnAndKeepsThePrompt(t *testing.T) {
 	sqlitetest.Agent(t, db, "echo")
 	sqlitetest.Schedule(t, db, "echo", "due", noon)
 	sqlitetest.Schedule(t, db, "echo", "later", noon.Add(time.Hour))
-	runs, err := db.ClaimDue(t.Context(), noon.Add(time.Second), 10, fireOnce)
+	runs, err := db.ClaimDue(t.Context(), noon.Add(time.Second), noon.Add(time.Second), 10, fireOnce)
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("claimed %d runs, %v; want 1", len(runs), err)
 	}
@@ -174,7 +174,7 @@ func TestClaimDue_givesASlotOneRowOnly(t *testing.T) {
 		return c, err
 	}
 	for i, want := range []int{1, 0, 0} {
-		runs, err := db.ClaimDue(t.Context(), noon, 10, stuck)
+		runs, err := db.ClaimDue(t.Context(), noon, noon, 10, stuck)
 		if err != nil || len(runs) != want {
 			t.Errorf("claim %d gave %d runs, %v; want %d", i, len(runs), err, want)
 		}
@@ -194,7 +194,7 @@ func TestClaimDue_putsOneBadRowAsideAndGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	runs, err := db.ClaimDue(t.Context(), noon, 10, func(d molecule.Due) (molecule.Claim, error) {
+	runs, err := db.ClaimDue(t.Context(), noon, noon, 10, func(d molecule.Due) (molecule.Claim, error) {
 		switch d.Schedule.Name {
 		case "panics":
 			panic("a bad row")
@@ -225,7 +225,7 @@ func TestFinishRun_settlesEverythingOnce(t *testing.T) {
 	db := sqlitetest.Open(t)
 	a := sqlitetest.Agent(t, db, "echo")
 	sqlitetest.Schedule(t, db, "echo", "hello", noon)
-	runs, err := db.ClaimDue(t.Context(), noon, 10, fireOnce)
+	runs, err := db.ClaimDue(t.Context(), noon, noon, 10, fireOnce)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +267,7 @@ func TestFinishRun_settlesEverythingOnce(t *testing.T) {
 	wantCode(t, err, molecule.Conflict)
 	wantCode(t, db.StartRun(t.Context(), id, noon, noon, 2), molecule.Conflict)
 	wantCode(t, db.SetRunHandle(t.Context(), id, "x"), molecule.Conflict)
-	wantCode(t, db.SetRunWaiting(t.Context(), id, "x"), molecule.Conflict)
+	wantCode(t, db.SetRunWaiting(t.Context(), id, molecule.RunWaiting, "x", time.Time{}), molecule.Conflict)
 }
 
 func TestFinishRun_tellsWhenAnAgentGoesOffline(t *testing.T) {

@@ -27,8 +27,9 @@ const (
 	PathSubsystems      = "/v1/subsystems" // /{name}/dump
 	PathStatus          = "/v1/status"
 	PathAgents          = "/v1/agents"
-	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next
-	PathRuns            = "/v1/runs"
+	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next, /why
+	PathRuns            = "/v1/runs"      // /{ref}/cancel, /retry
+	PathCalendars       = "/v1/calendars"
 	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
 )
 
