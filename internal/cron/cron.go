@@ -2,6 +2,7 @@ package cron
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -27,6 +28,7 @@ const (
 type Schedule struct {
 	spec      *spec
 	canonical string
+	seconds   bool
 	tz        string
 	dst       DST
 	loc       *time.Location
@@ -73,7 +75,8 @@ func Parse(expr string, o Options) (Schedule, error) {
 	if err := sp.proveIn(loc, canonical); err != nil {
 		return Schedule{}, err
 	}
-	return Schedule{spec: sp, canonical: canonical, tz: name, dst: dst, loc: loc}, nil
+	seconds := o.Seconds && strings.Count(canonical, " ") >= 5
+	return Schedule{spec: sp, canonical: canonical, seconds: seconds, tz: name, dst: dst, loc: loc}, nil
 }
 
 // readDST returns the policy d names.
@@ -96,6 +99,10 @@ func readDST(d DST) (DST, error) {
 // names in upper case, numbers without leading zeros, tags written out, no
 // zone. Parse with Seconds reads it as the same schedule.
 func (s Schedule) Canonical() string { return s.canonical }
+
+// Seconds reports whether the canonical form begins with a field for seconds,
+// so that Parse needs Options.Seconds to read it.
+func (s Schedule) Seconds() bool { return s.seconds }
 
 // TZ returns the IANA name of the zone.
 func (s Schedule) TZ() string { return s.tz }
