@@ -72,6 +72,7 @@ func agentRecord(a molecule.Agent) term.Record {
 		{Title: "kind", Cell: term.Text(string(a.Kind))},
 		{Title: "state", Cell: agentStateCell(a)},
 		{Title: "runs", Cell: term.Text(fmt.Sprintf("%d of %d", a.ActiveRuns, a.MaxConcurrent))},
+		{Title: "budget", Cell: term.Text(budgetText(&a.Budget))},
 		{Title: "last", Cell: outcomeAt(a.LastOutcome, a.LastRunAt)},
 		{Title: "next", Cell: term.When(a.NextSlot)},
 	}

@@ -20,8 +20,9 @@ type agentForm struct {
 	passEnv []string
 	url     string
 	max     int
+	budget  budgetForm
 
-	given func(flag string) bool // whether the flag was typed
+	given given
 }
 
 // flags defines the flags that add and update share.
@@ -33,6 +34,7 @@ func (o *agentForm) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&o.passEnv, "pass-env", nil, "variable of the daemon that the command may see (repeatable)")
 	f.StringVar(&o.url, "url", "", "address of an agent that speaks A2A")
 	f.IntVar(&o.max, "max-concurrent", 1, "most runs at the same time")
+	o.budget.flags(f)
 	o.given = f.Changed
 }
 
@@ -109,6 +111,9 @@ func newAgentAddCmd(a *app) *cobra.Command {
 // add checks what can be checked here and creates the agent.
 func (o *agentForm) add(ctx context.Context) error {
 	in := molecule.Agent{Name: o.name, Kind: molecule.AgentPush, URL: o.url, MaxConcurrent: o.max}
+	if b := o.budget.given(o.given); b != nil {
+		in.Budget = *b
+	}
 	if o.url == "" {
 		e, err := o.command(nil)
 		if err != nil {
@@ -166,14 +171,14 @@ func newAgentUpdateCmd(a *app) *cobra.Command {
 // update sends what was named. The command part is sent whole, so what was not
 // named of it is read first.
 func (o *agentForm) update(ctx context.Context) error {
-	if !o.given("name") && !o.given("url") && !o.given("max-concurrent") && !o.changesCommand() {
+	up := molecule.AgentUpdate{Budget: o.budget.given(o.given)}
+	if !o.given("name") && !o.given("url") && !o.given("max-concurrent") && up.Budget == nil && !o.changesCommand() {
 		return molecule.Errorf(molecule.Invalid, "nothing to change").WithHint("molecli agent update --help")
 	}
 	s, err := o.app.session(ctx)
 	if err != nil {
 		return err
 	}
-	var up molecule.AgentUpdate
 	if o.given("name") {
 		up.Name = &o.rename
 	}

@@ -115,6 +115,13 @@ func between(min int, names ...string) cobra.PositionalArgs {
 	}
 }
 
+// atLeast takes one argument for each of the names, the last one repeatedly.
+func atLeast(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		return exactly(names...)(cmd, args[:min(len(args), len(names))])
+	}
+}
+
 // flagError turns what the flag parser found into an error with a hint.
 func flagError(cmd *cobra.Command, err error) error {
 	help := cmd.CommandPath() + " --help"

@@ -84,6 +84,14 @@ func (a *app) completeSchedules(cmd *cobra.Command, args []string, prefix string
 	})(cmd, args, prefix)
 }
 
+// completeCalendars offers the names of calendars.
+func (a *app) completeCalendars(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		all, err := s.client.Calendars(ctx)
+		return namesOf(all, calendarView().name), err
+	})(cmd, args, prefix)
+}
+
 // completeRuns offers the ids of the newest runs.
 func (a *app) completeRuns(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {

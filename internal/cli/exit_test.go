@@ -148,7 +148,7 @@ func TestUsage_isExit2AndSaysWhatWasMeant(t *testing.T) {
 		{"agent update echo", []string{"nothing to change"}},
 		{"agent run echo", []string{"prompt is empty"}},
 		{"schedule add x --cron @daily --prompt hi", []string{"who receives the prompt?"}},
-		{"schedule add x --agent echo --prompt hi", []string{"needs a cron expression"}},
+		{"schedule add x --agent echo --prompt hi", []string{"when? Say --cron CRON or --at TIME"}},
 		{"schedule update x", []string{"nothing to change"}},
 		{"schedule update x --cron nonsense", []string{"cron"}},
 		{"schedule update x --tz Mars/Base", []string{"Mars/Base"}},

@@ -19,7 +19,47 @@ func newRunCmd(a *app) *cobra.Command {
 		short:    "What became of slots and prompts",
 		long:     "A run is what became of one slot of a schedule, or of one prompt sent by hand.",
 		examples: "  molecli run list\n  molecli run list --outcome timeout",
-	}, newRunListCmd(a), newRunShowCmd(a), newRunWatchCmd(a))
+	}, newRunListCmd(a), newRunShowCmd(a), newRunWatchCmd(a), newRunCancelCmd(a), newRunRetryCmd(a))
+}
+
+// newRunCancelCmd makes run cancel.
+func newRunCancelCmd(a *app) *cobra.Command {
+	return a.asks(leaf{
+		use:   "cancel ID",
+		short: "Tell whoever works on a run to stop",
+		long: "Cancels a run: a local command is killed with all it started, another agent is told\n" +
+			"to cancel its task. The run ends as canceled once they have stopped.",
+		examples: "  molecli run cancel 01a20b6c\n  molecli run cancel 01a20b6c && molecli run watch 01a20b6c",
+		args:     exactly("ID"), complete: a.completeRuns,
+	}, func(ctx context.Context, s *session, args []string) error {
+		run, err := s.client.CancelRun(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		s.done("run %s is being canceled", run.ID)
+		return nil
+	})
+}
+
+// newRunRetryCmd makes run retry.
+func newRunRetryCmd(a *app) *cobra.Command {
+	var detach bool
+	cmd := a.asks(leaf{
+		use:   "retry ID",
+		short: "Repeat a run and print the reply",
+		long: "Repeats a run that has ended, with the prompt it had, as a run of its own, waits, and\n" +
+			"prints the reply. The exit status is that of the outcome.",
+		examples: "  molecli run retry 01a20b6c\n  molecli run retry 01a20b6c --detach",
+		args:     exactly("ID"), complete: a.completeRuns,
+	}, func(ctx context.Context, s *session, args []string) error {
+		run, err := s.client.RetryRun(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return s.follow(ctx, run, detach)
+	})
+	cmd.Flags().BoolVar(&detach, "detach", false, "do not wait for the reply")
+	return cmd
 }
 
 // runView is how runs are shown. short, when not nil, maps an id to the prefix
@@ -84,10 +124,12 @@ func runRecord(r molecule.Run) term.Record {
 		{Title: "schedule", Cell: term.Text(r.Schedule)},
 		{Title: "agent", Cell: term.Text(r.Agent)},
 		{Title: "trigger", Cell: term.Text(string(r.Trigger))},
+		{Title: "repeats", Cell: term.Text(r.RetryOf)},
 		{Title: "slot", Cell: term.When(r.Slot)},
 		{Title: "slot to", Cell: term.When(r.SlotTo)},
 		{Title: "outcome", Cell: runOutcomeCell(r)},
 		{Title: "reason", Cell: term.Text(r.Reason)},
+		{Title: "due", Cell: term.When(r.DueAt)},
 		{Title: "claimed", Cell: term.When(r.ClaimedAt)},
 		{Title: "started", Cell: term.When(r.StartedAt)},
 		{Title: "ended", Cell: term.When(r.EndedAt)},

@@ -19,7 +19,8 @@ func newScheduleCmd(a *app) *cobra.Command {
 		long:     "A schedule says when to send which prompt to which agent.",
 		examples: "  molecli schedule add hello --agent echo --cron '0 8 * * *' --prompt 'say hello'\n  molecli schedule list",
 	}, newScheduleAddCmd(a), newScheduleListCmd(a), newScheduleShowCmd(a), newScheduleUpdateCmd(a), newScheduleRemoveCmd(a),
-		newSchedulePauseCmd(a), newScheduleResumeCmd(a), newScheduleRunCmd(a), newScheduleNextCmd(a), newScheduleDescribeCmd(a))
+		newSchedulePauseCmd(a), newScheduleResumeCmd(a), newScheduleRunCmd(a), newScheduleNextCmd(a), newScheduleDescribeCmd(a),
+		newScheduleWhyCmd(a))
 }
 
 // scheduleView is how schedules are shown.
@@ -38,6 +39,7 @@ func scheduleView() view[molecule.Schedule] {
 			{Column: term.Column{Title: "LAST", Drop: 2}, cell: func(s S) term.Cell { return outcomeAt(s.LastOutcome, s.LastSlot) }},
 			{Column: term.Column{Title: "RECENT", Drop: 5}, cell: func(s S) term.Cell { return term.Text(strip(s.Recent)) }},
 			{Column: term.Column{Title: "STATE"}, cell: scheduleStateCell},
+			{Column: term.Column{Title: "POLICY"}, wide: true, cell: policyCell},
 			{Column: term.Column{Title: "TZ"}, wide: true, cell: func(s S) term.Cell { return term.Text(s.TZ) }},
 			{Column: term.Column{Title: "TIMEOUT"}, wide: true, cell: func(s S) term.Cell { return term.Text(s.Timeout.String()) }},
 			{Column: term.Column{Title: "ID"}, wide: true, cell: func(s S) term.Cell { return term.Text(s.ID) }},
@@ -60,7 +62,7 @@ func scheduleStateCell(s molecule.Schedule) term.Cell {
 
 // scheduleRecord is one schedule, a line for each fact.
 func scheduleRecord(s molecule.Schedule) term.Record {
-	return term.Record{
+	rec := term.Record{
 		{Title: "name", Cell: term.Text(s.Name)},
 		{Title: "id", Cell: term.Text(s.ID)},
 		{Title: "agent", Cell: term.Text(s.Agent)},
@@ -70,13 +72,16 @@ func scheduleRecord(s molecule.Schedule) term.Record {
 		{Title: "state", Cell: scheduleStateCell(s)},
 		{Title: "reason", Cell: term.Text(s.Reason)},
 		{Title: "next", Cell: term.When(s.NextSlot)},
+		{Title: "due", Cell: term.When(s.DueAt)},
 		{Title: "last", Cell: outcomeAt(s.LastOutcome, s.LastSlot)},
 		{Title: "recent", Cell: term.Text(strip(s.Recent))},
 		{Title: "failures", Cell: term.Text(strconv.Itoa(s.FailureStreak) + " in a row")},
 		{Title: "empty", Cell: term.Text(strconv.Itoa(s.EmptyStreak) + " in a row")},
+		{Title: "fired", Cell: term.Text(strconv.Itoa(s.Fired) + " slots")},
 		{Title: "timeout", Cell: term.Text(s.Timeout.String())},
-		{Title: "prompt", Cell: term.Text(s.Prompt)},
 	}
+	rec = append(rec, policyRecord(s)...)
+	return append(rec, term.Field{Title: "prompt", Cell: term.Text(s.Prompt)})
 }
 
 // newScheduleListCmd makes schedule list.

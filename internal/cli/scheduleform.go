@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,35 +18,44 @@ type scheduleForm struct {
 	rename string
 	agent  string
 	cron   string
-	tz     string
+	at     string
+	when   cron.Options
+	dst    string
 	prompt string
 	within time.Duration
+	policy policyForm
 
-	given func(flag string) bool // whether the flag was typed
+	given given
 }
 
 // flags defines the flags that add and update share.
 func (o *scheduleForm) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.agent, "agent", "", "who receives the prompt")
-	f.StringVar(&o.cron, "cron", "", "when: minute hour day month weekday; see molecli help cron")
-	f.StringVar(&o.tz, "tz", "", "time zone of the expression, an IANA name or local (UTC when not given)")
-	f.StringVar(&o.prompt, "prompt", "", "the prompt: text, @FILE, or - for standard input")
+	f.StringVar(&o.cron, "cron", "", "when: minute hour day month weekday, or @every 90s; see molecli help cron")
+	f.StringVar(&o.at, "at", "", "once, at this time: 2026-12-01T08:00, tomorrow 23:00, in 90m")
+	f.StringVar(&o.when.TZ, "tz", "", "time zone of the expression, an IANA name or local (UTC when not given)")
+	f.StringVar(&o.dst, "dst", "", "fixed times where a clock changes: vixie, skip or both (vixie when not given)")
+	f.BoolVar(&o.when.Seconds, "seconds", false, "the expression has a first field for seconds")
+	f.DurationVar(&o.when.Phase, "phase", 0, "move the slots of @every away from whole intervals since 1970")
+	f.StringVar(&o.prompt, "prompt", "", "the prompt: text, @FILE, or - for standard input; {{missed}} tells what was missed")
 	f.DurationVar(&o.within, "run-timeout", molecule.DefaultTimeout, "how long one run may take")
+	o.policy.flags(f)
 	o.given = f.Changed
 	completeFlag(cmd, "agent", o.app.completeAgents)
+	completeFlag(cmd, "exclude", o.app.completeCalendars)
 }
 
 // newScheduleAddCmd makes schedule add.
 func newScheduleAddCmd(a *app) *cobra.Command {
 	o := &scheduleForm{app: a}
 	cmd := leaf{
-		use:   "add NAME --agent AGENT --cron CRON --prompt TEXT|@FILE|-",
+		use:   "add NAME --agent AGENT (--cron CRON | --at TIME) --prompt TEXT|@FILE|-",
 		short: "Add a schedule",
 		long: "Adds a schedule and prints what was understood: the expression in plain words, the\n" +
 			"next three slots, and what becomes of slots that cannot be kept.",
-		examples: "  molecli schedule add hello --agent echo --cron '0 8 * * *' --prompt 'say hello'\n" +
-			"  echo report | molecli schedule add report --agent echo --cron '30 17 * * MON-FRI' --tz Europe/Berlin --prompt -",
+		examples: "  echo 'say hello' | molecli schedule add hello --agent echo --cron '0 8 * * MON-FRI' --tz Europe/Berlin --prompt -\n" +
+			"  molecli schedule add once --agent echo --at 'tomorrow 23:00' --prompt 'say good night'",
 		args: exactly("NAME"),
 		run: func(ctx context.Context, args []string) error {
 			o.name = args[0]
@@ -56,8 +66,24 @@ func newScheduleAddCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-// add compiles the expression here first: a mistake is shown with a caret
+// compile reads what says when, here first: a mistake is shown with a caret
 // without a daemon, and a preview comes from what was compiled.
+func (o *scheduleForm) compile(p *printer) (cron.Schedule, error) {
+	o.when.DST = cron.DST(o.dst)
+	if o.at == "" {
+		return p.compile(o.cron, o.when)
+	}
+	if o.cron != "" {
+		return cron.Schedule{}, molecule.Errorf(molecule.Invalid, "a schedule has either --cron or --at, not both")
+	}
+	at, err := cron.ParseAt(o.at, o.when.TZ, o.app.now())
+	if err != nil {
+		return cron.Schedule{}, err
+	}
+	return cron.Parse("@at "+at.UTC().Format(time.RFC3339), o.when)
+}
+
+// add compiles, creates and announces.
 func (o *scheduleForm) add(ctx context.Context) error {
 	p, err := o.app.printer()
 	if err != nil {
@@ -66,9 +92,21 @@ func (o *scheduleForm) add(ctx context.Context) error {
 	if o.agent == "" {
 		return molecule.Errorf(molecule.Invalid, "who receives the prompt? Say --agent AGENT").WithHint("molecli agent list")
 	}
+	if o.cron == "" && o.at == "" {
+		return molecule.Errorf(molecule.Invalid, "when? Say --cron CRON or --at TIME").
+			WithHint("for example --cron '0 8 * * *'; see molecli help cron")
+	}
+	compiled, err := o.compile(p)
+	if err != nil {
+		return err
+	}
 	in := molecule.Schedule{
-		Name: o.name, Agent: o.agent, Cron: o.cron, TZ: o.tz, State: molecule.ScheduleActive,
-		Timeout: molecule.Duration(o.within),
+		Name: o.name, Agent: o.agent, Cron: compiled.Canonical(), State: molecule.ScheduleActive, Seconds: compiled.Seconds(),
+		TZ:  compiled.TZ(), // "local" is the operator's zone, not the daemon's
+		DST: o.dst, Phase: molecule.Duration(o.when.Phase), Timeout: molecule.Duration(o.within),
+	}
+	if in.Policy, err = o.policy.policy(o.given, compiled.TZ()); err != nil {
+		return err
 	}
 	if in.Prompt, err = p.readPrompt(o.prompt); err != nil {
 		return err
@@ -76,11 +114,6 @@ func (o *scheduleForm) add(ctx context.Context) error {
 	if err := in.Validate(); err != nil {
 		return err
 	}
-	compiled, err := cron.Parse(o.cron, cron.Options{TZ: o.tz})
-	if err != nil {
-		return err
-	}
-	in.TZ = compiled.TZ() // "local" is the operator's zone, not the daemon's
 	s, err := o.app.session(ctx)
 	if err != nil {
 		return err
@@ -88,27 +121,28 @@ func (o *scheduleForm) add(ctx context.Context) error {
 	if err := s.client.CreateSchedule(ctx, &in); err != nil {
 		return err
 	}
-	return s.announce(in, compiled, o.app.now())
+	return s.announce(ctx, in, compiled)
 }
 
 // announce says what was understood of a new schedule.
-func (s *session) announce(sched molecule.Schedule, compiled cron.Schedule, now time.Time) error {
+func (s *session) announce(ctx context.Context, sched molecule.Schedule, compiled cron.Schedule) error {
 	if s.structured() || s.config.Output == outName {
 		return scheduleView().one(s.printer, sched)
 	}
 	if err := s.line("schedule %s added: %s", sched.Name, compiled.Describe()); err != nil {
 		return err
 	}
-	slots, err := compiled.NextN(now, 3)
+	slots, err := s.client.NextSlots(ctx, sched.Name, 3)
 	if err != nil {
 		return err
 	}
 	if err := s.slots(slots, compiled.Location()); err != nil {
 		return err
 	}
+	p := sched.Effective()
 	for _, text := range []string{
-		"misses:   after a pause of the daemon the latest slot fires late, unless the next is due or it is a day old; others are recorded as missed",
-		"overlap:  a slot that comes while the run before it is open is skipped, and recorded",
+		"misses:   " + missesText(p),
+		"overlap:  " + overlapText(p.Overlap),
 		"timeout:  " + sched.Timeout.String() + " for each run, see --run-timeout",
 		"try now:  molecli schedule run " + sched.Name,
 	} {
@@ -184,7 +218,8 @@ func (o *scheduleForm) changes(p *printer) (molecule.ScheduleUpdate, error) {
 	for flag, set := range map[string]func(){
 		"name":        func() { up.Name = &o.rename },
 		"agent":       func() { up.Agent = &o.agent },
-		"cron":        func() { up.Cron = &o.cron },
+		"dst":         func() { up.DST = &o.dst },
+		"phase":       func() { up.Phase = (*molecule.Duration)(&o.when.Phase) },
 		"run-timeout": func() { up.Timeout = (*molecule.Duration)(&o.within) },
 	} {
 		if o.given(flag) {
@@ -198,20 +233,65 @@ func (o *scheduleForm) changes(p *printer) (molecule.ScheduleUpdate, error) {
 		}
 		up.Prompt = &text
 	}
-	if !o.given("cron") && !o.given("tz") {
-		return up, nil
-	}
-	expr := o.cron
-	if !o.given("cron") {
-		expr = "* * * * *" // only the zone is judged here
-	}
-	compiled, err := cron.Parse(expr, cron.Options{TZ: o.tz})
-	if err != nil {
+	if err := o.changesWhen(&up, p); err != nil {
 		return up, err
 	}
-	if o.given("tz") {
-		tz := compiled.TZ()
-		up.TZ = &tz
+	return up, o.policy.changes(&up, o.given, o.when.TZ)
+}
+
+// changesWhen puts a new expression and a new zone into up.
+func (o *scheduleForm) changesWhen(up *molecule.ScheduleUpdate, p *printer) error {
+	expression := o.given("cron") || o.given("at")
+	if !expression && !o.given("tz") && !o.given("dst") {
+		return nil
 	}
-	return up, nil
+	if !expression {
+		o.cron = "* * * * *" // only zone and policy are judged here
+	}
+	compiled, err := o.compile(p)
+	if err != nil {
+		return err
+	}
+	if expression {
+		up.Cron, up.Seconds = ptr(compiled.Canonical()), ptr(compiled.Seconds())
+	}
+	if o.given("tz") || o.given("at") {
+		up.TZ = ptr(compiled.TZ())
+	}
+	return nil
+}
+
+// missesText says what becomes of slots that pass while nobody can fire them.
+func missesText(p molecule.Policy) string {
+	const rest = "; others are recorded as missed"
+	within := ""
+	if p.CatchUpWindow > 0 {
+		within = " if it is at most " + p.CatchUpWindow.String() + " old"
+	}
+	switch p.CatchUp {
+	case molecule.CatchUpNone:
+		return "slots that pass while the daemon is down are recorded as missed"
+	case molecule.CatchUpAll:
+		return "after a pause of the daemon the latest " + strconv.Itoa(p.CatchUpMax) + " slots fire late" + rest
+	case molecule.CatchUpWindow:
+		return "after a pause of the daemon the latest slot fires late" + within + rest
+	}
+	if within == "" {
+		within = ", unless the next is due or it is a day old"
+	}
+	return "after a pause of the daemon the latest slot fires late" + within + rest
+}
+
+// overlapText says what a slot does that comes while a run is open.
+func overlapText(o molecule.Overlap) string {
+	const comes = "a slot that comes while the run before it is open "
+	switch o {
+	case molecule.OverlapQueue:
+		return comes + "waits for its end; while one waits, more are skipped"
+	case molecule.OverlapReplace:
+		return comes + "has that run canceled and takes its place"
+	case molecule.OverlapAllow:
+		return comes + "fires beside it"
+	}
+	return comes + "is skipped, and recorded"
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -64,7 +65,14 @@ func TestCreating_printsTheObjectItselfToAProgram(t *testing.T) {
 
 func TestScheduleAdd_saysWhatWasUnderstood(t *testing.T) {
 	t.Parallel()
-	d := newDaemon(t, map[string][]reply{"POST /v1/schedules": {{http.StatusCreated, helloSchedule()}}})
+	slots := molecule.Page[time.Time]{}
+	for day := range 3 {
+		slots.Items = append(slots.Items, time.Date(2026, 4, 15+day, 6, 0, 0, 0, time.UTC))
+	}
+	d := newDaemon(t, map[string][]reply{
+		"POST /v1/schedules":           {{http.StatusCreated, helloSchedule()}},
+		"GET /v1/schedules/hello/next": {{http.StatusOK, slots}},
+	})
 	got := newHand(t, d).plain(80).run("schedule", "add", "hello", "--agent", "echo", "--cron", "0 8 * * *",
 		"--tz", "Europe/Berlin", "--prompt", "say hello")
 	for _, want := range []string{
@@ -78,7 +86,7 @@ func TestScheduleAdd_saysWhatWasUnderstood(t *testing.T) {
 		}
 	}
 	asked := d.questions()
-	if len(asked) != 1 || !strings.Contains(asked[0], `"agent":"echo","cron":"0 8 * * *","tz":"Europe/Berlin"`) {
+	if len(asked) != 2 || !strings.Contains(asked[0], `"agent":"echo","cron":"0 8 * * *","tz":"Europe/Berlin"`) {
 		t.Errorf("asked %q", asked)
 	}
 }
@@ -98,7 +106,7 @@ func TestUpdates_sendOnlyWhatWasNamed(t *testing.T) {
 		{[]string{"agent", "update", "echo", "--exec", "cat", "--pass-env", "X"},
 			[]string{`GET /v1/agents/echo`, `PATCH /v1/agents/echo {"exec":{"command":"cat","argv":null,"pass_env":["X"]}}`}},
 		{[]string{"schedule", "update", "hello", "--cron", "@daily", "--run-timeout", "5m"},
-			[]string{`PATCH /v1/schedules/hello {"cron":"@daily","timeout":"5m"}`}},
+			[]string{`PATCH /v1/schedules/hello {"cron":"0 0 * * *","seconds":false,"timeout":"5m"}`}},
 		{[]string{"schedule", "update", "hello", "--tz", "Europe/Berlin", "--prompt", "hi"},
 			[]string{`PATCH /v1/schedules/hello {"tz":"Europe/Berlin","prompt":"hi"}`}},
 		{[]string{"schedule", "update", "hello", "--agent", "far", "--name", "hi"},
