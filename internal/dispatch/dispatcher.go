@@ -21,7 +21,7 @@ const (
 type Store interface {
 	Agent(ctx context.Context, ref string) (molecule.Agent, error)
 	OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error)
-	StartRun(ctx context.Context, id string, started, deadline time.Time, attempt int) error
+	StartRun(ctx context.Context, r molecule.Run, started, deadline time.Time, attempt int) error
 	FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error
 	SetRunHandle(ctx context.Context, id, handle string) error
 	SetRunWaiting(ctx context.Context, id string, state molecule.RunState, reason string, deadline time.Time) error

@@ -211,13 +211,17 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 			return nil // stopping: the row stays open for the next start
 		}
 		err := j.persist(func(ctx context.Context) error {
-			return j.Store.StartRun(ctx, j.run.ID, started, deadline, attempt)
+			return j.Store.StartRun(ctx, j.run, started, deadline, attempt)
 		})
 		if molecule.CodeOf(err) == molecule.Conflict {
 			return nil // it has ended already
 		}
 		if err != nil {
 			return fmt.Errorf("start run: %w", err)
+		}
+		j.run.State, j.run.Attempt, j.run.Deadline = molecule.RunStarted, attempt, deadline
+		if j.run.StartedAt.IsZero() {
+			j.run.StartedAt = started
 		}
 		if attempt == first && j.hold(0) {
 			return nil
@@ -359,7 +363,7 @@ func (j *journey) finish(v Verdict) {
 	err := j.persist(func(ctx context.Context) error {
 		var err error
 		done, err = j.Store.FinishRun(ctx, molecule.Finish{
-			RunID: j.run.ID, Outcome: v.Outcome, Reason: v.Reason, Reply: v.Reply, Usage: v.Usage,
+			RunID: j.run.ID, Run: &j.run, Outcome: v.Outcome, Reason: v.Reason, Reply: v.Reply, Usage: v.Usage,
 			EndedAt: molecule.Now(), Broken: j.broken,
 		})
 		return err

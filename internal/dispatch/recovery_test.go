@@ -47,7 +47,7 @@ func leave(t *testing.T, dir string, l left) string {
 	must(t, db.CreateRun(ctx, &r))
 	if l.attempt > 0 {
 		now := molecule.Now()
-		must(t, db.StartRun(ctx, r.ID, now, now.Add(10*time.Minute), l.attempt))
+		must(t, db.StartRun(ctx, r, now, now.Add(10*time.Minute), l.attempt))
 	}
 	if l.handle != "" {
 		must(t, db.SetRunHandle(ctx, r.ID, l.handle))
@@ -212,11 +212,11 @@ func (s *ailing) OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error
 	return s.Store.OpenRuns(ctx, limit)
 }
 
-func (s *ailing) StartRun(ctx context.Context, id string, started, deadline time.Time, attempt int) error {
+func (s *ailing) StartRun(ctx context.Context, r molecule.Run, started, deadline time.Time, attempt int) error {
 	if err := s.fail("StartRun"); err != nil {
 		return err
 	}
-	return s.Store.StartRun(ctx, id, started, deadline, attempt)
+	return s.Store.StartRun(ctx, r, started, deadline, attempt)
 }
 
 func (s *ailing) FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error {

@@ -107,6 +107,7 @@ type RunFilter struct {
 // Finish is how a run ended.
 type Finish struct {
 	RunID   string
+	Run     *Run // what is known of it; nil: it is read
 	Outcome Outcome
 	Reason  string
 	Reply   string

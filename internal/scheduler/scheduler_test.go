@@ -107,12 +107,12 @@ func TestScheduler_finishesTheStoryOfWhatACrashLeft(t *testing.T) {
 		{"claimed and not sent", func(*testing.T, *plant, string) {}, time.Second, molecule.OutcomeOK},
 		{"claimed and too old", func(*testing.T, *plant, string) {}, 2 * time.Hour, molecule.OutcomeMissed},
 		{"a command that never started", func(t *testing.T, p *plant, id string) {
-			if err := p.db.StartRun(t.Context(), id, time.Now(), time.Now().Add(time.Hour), 1); err != nil {
+			if err := p.db.StartRun(t.Context(), molecule.Run{ID: id}, time.Now(), time.Now().Add(time.Hour), 1); err != nil {
 				t.Fatal(err)
 			}
 		}, time.Second, molecule.OutcomeOK},
 		{"a command that had started", func(t *testing.T, p *plant, id string) {
-			if err := p.db.StartRun(t.Context(), id, time.Now(), time.Now().Add(time.Hour), 1); err != nil {
+			if err := p.db.StartRun(t.Context(), molecule.Run{ID: id}, time.Now(), time.Now().Add(time.Hour), 1); err != nil {
 				t.Fatal(err)
 			}
 			if err := p.db.SetRunHandle(t.Context(), id, "exec:gone"); err != nil {

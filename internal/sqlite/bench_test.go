@@ -45,7 +45,7 @@ func BenchmarkFire(b *testing.B) {
 }
 
 func finish(b *testing.B, db *sqlite.DB, r molecule.Run) error {
-	if err := db.StartRun(b.Context(), r.ID, r.Slot, r.Slot.Add(time.Minute), 1); err != nil {
+	if err := db.StartRun(b.Context(), r, r.Slot, r.Slot.Add(time.Minute), 1); err != nil {
 		return err
 	}
 	_, err := db.FinishRun(b.Context(), molecule.Finish{RunID: r.ID, Outcome: molecule.OutcomeOK, Reply: "done", EndedAt: r.Slot})

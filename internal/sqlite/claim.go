@@ -229,7 +229,7 @@ func insertClaimed(
 			open = append(open, r)
 			continue
 		}
-		if err := settleSchedule(ctx, tx, r); err != nil {
+		if err := settleSchedule(ctx, tx, r, false); err != nil {
 			return nil, last, err
 		}
 		if err := runEvent(ctx, tx, molecule.EventRunFinished, r); err != nil {

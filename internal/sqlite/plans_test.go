@@ -29,6 +29,8 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		{name: "astray", text: sqlAstray, args: []any{"", 1}, want: []string{"schedules_due (due_at>?)", "schedules_due (due_at=?)"}},
 		{name: "next due", text: sqlNextDue, want: []string{"SEARCH schedules USING INDEX schedules_due\nSCALAR"}},
 		{name: "open runs of a schedule", text: sqlOpenRuns, args: []any{""}, want: []string{"runs_open_schedule"}},
+		{name: "late slots", text: sqlLate, args: []any{"", 1}, want: []string{"schedules_alert (alert_after<?)"}},
+		{name: "how many are late", text: sqlCountLate, args: []any{""}, want: []string{"schedules_alert (alert_after<?)"}},
 		{name: "an agent", text: `SELECT ` + agentColumns + ` FROM agents a WHERE a.id = ?`, args: []any{""}, want: []string{"runs_open_agent", "schedules_agent"}},
 		{name: "a run", text: sqlRunByID, args: []any{""}, want: []string{"r USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
 	} {

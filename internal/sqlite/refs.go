@@ -33,6 +33,10 @@ var (
 		noun: "run", list: "molecli run list",
 		byID: `SELECT id, id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 6`,
 	}
+	incidentTable = table{
+		noun: "incident", list: "molecli incident list --all",
+		byID: `SELECT id, id FROM incidents WHERE id >= ? AND id < ? ORDER BY id LIMIT 6`,
+	}
 )
 
 // idPrefix is what the beginning of a UUID looks like.

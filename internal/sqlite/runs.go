@@ -139,32 +139,44 @@ const (
 	sqlEndAttempt = `UPDATE run_attempts SET ended_at = ?, outcome = ?, reason = ? WHERE run_id = ? AND number = ?`
 	sqlRunByID    = `SELECT ` + runColumns + ` FROM ` + runTables + ` WHERE r.id = ?`
 	sqlEndRun     = `
-		UPDATE runs SET state = 'finished', outcome = ?, reason = ?, reply = ?, usage = ?, ended_at = ? WHERE id = ?`
+		UPDATE runs SET state = 'finished', outcome = ?, reason = ?, reply = ?, usage = ?, ended_at = ?
+		WHERE id = ? AND state <> 'finished'`
 	sqlSetHandle = `UPDATE runs SET handle = ? WHERE id = ? AND state <> 'finished'`
 )
 
-// StartRun notes that an attempt begins. A run that has ended is a Conflict.
-func (db *DB) StartRun(ctx context.Context, id string, started, deadline time.Time, attempt int) error {
+// StartRun notes that an attempt of r begins. A run that has ended is a
+// Conflict.
+func (db *DB) StartRun(ctx context.Context, r molecule.Run, started, deadline time.Time, attempt int) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
-		res, err := tx.exec(ctx, sqlStartRun, stamp(started), stamp(deadline), attempt, id)
+		res, err := tx.exec(ctx, sqlStartRun, stamp(started), stamp(deadline), attempt, r.ID)
 		if err != nil {
 			return err
 		}
-		if err := changedOpen(ctx, tx, id, res); err != nil {
+		if err := changedOpen(ctx, tx, r.ID, res); err != nil {
 			return err
 		}
-		if _, err := tx.exec(ctx, sqlInsertAttempt, id, attempt, stamp(started)); err != nil {
+		if _, err := tx.exec(ctx, sqlInsertAttempt, r.ID, attempt, stamp(started)); err != nil {
 			return err
 		}
 		if attempt > 1 {
 			return nil
 		}
-		r, err := runByID(ctx, tx, id)
+		known, err := knownRun(ctx, tx, r.ID, &r)
 		if err != nil {
 			return err
 		}
-		return runEvent(ctx, tx, molecule.EventRunStarted, r)
+		known.State = molecule.RunStarted
+		return runEvent(ctx, tx, molecule.EventRunStarted, known)
 	})
+}
+
+// knownRun returns what the caller knows of a run; when that is too little, the
+// row. A writer that reads each row it is about to change does half as much.
+func knownRun(ctx context.Context, tx *Tx, id string, r *molecule.Run) (molecule.Run, error) {
+	if r != nil && r.Agent != "" {
+		return *r, nil
+	}
+	return runByID(ctx, tx, id)
 }
 
 // changedOpen returns nil when res changed the open run id; else NotFound, or
@@ -242,11 +254,8 @@ func (db *DB) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, e
 	var r molecule.Run
 	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
 		var err error
-		if r, err = runByID(ctx, tx, f.RunID); err != nil {
+		if r, err = knownRun(ctx, tx, f.RunID, f.Run); err != nil {
 			return err
-		}
-		if r.State == molecule.RunFinished {
-			return errEnded(f.RunID)
 		}
 		r.State, r.Outcome, r.Reason, r.Reply, r.Usage, r.EndedAt = molecule.RunFinished, f.Outcome, f.Reason, f.Reply, f.Usage,
 			f.EndedAt.UTC().Truncate(time.Millisecond)
@@ -254,18 +263,18 @@ func (db *DB) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, e
 		if err != nil {
 			return err
 		}
-		_, err = tx.exec(ctx, sqlEndRun, string(r.Outcome), r.Reason, r.Reply, usage, stamp(r.EndedAt), r.ID)
+		res, err := tx.exec(ctx, sqlEndRun, string(r.Outcome), r.Reason, r.Reply, usage, stamp(r.EndedAt), r.ID)
 		if err != nil {
+			return err
+		}
+		if err := changedOpen(ctx, tx, r.ID, res); err != nil {
 			return err
 		}
 		_, err = tx.exec(ctx, sqlEndAttempt, stamp(r.EndedAt), string(r.Outcome), r.Reason, r.ID, r.Attempt)
 		if err != nil {
 			return err
 		}
-		if err := settleSchedule(ctx, tx, r); err != nil {
-			return err
-		}
-		if err := quarantine(ctx, tx, r, f.Broken); err != nil {
+		if err := settleSchedule(ctx, tx, r, f.Broken); err != nil {
 			return err
 		}
 		if err := settleAgent(ctx, tx, r); err != nil {

@@ -44,11 +44,11 @@ func TestStartRun_keepsEachAttemptAndTheFirstStart(t *testing.T) {
 	deadline := noon.Add(time.Minute)
 	second := func(n int) time.Time { return noon.Add(time.Duration(n) * time.Second) }
 	err := errors.Join(
-		db.StartRun(t.Context(), r.ID, second(0), deadline, 1),
+		db.StartRun(t.Context(), r, second(0), deadline, 1),
 		db.SetRunHandle(t.Context(), r.ID, "task-1"),
 		db.FinishAttempt(t.Context(), r.ID, molecule.Attempt{Number: 1, EndedAt: second(1), Outcome: molecule.OutcomeUnreachable, Reason: "refused"}),
-		db.StartRun(t.Context(), r.ID, second(3), deadline, 2),
-		db.StartRun(t.Context(), r.ID, second(3), deadline, 2), // asked twice after a lost answer
+		db.StartRun(t.Context(), r, second(3), deadline, 2),
+		db.StartRun(t.Context(), r, second(3), deadline, 2), // asked twice after a lost answer
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func TestRuns_unknownIsNotFound(t *testing.T) {
 	const id = "01a20a9b-476b-7661-8094-12d031f879a1"
 	tests := map[string]func() error{
 		"run":     func() error { _, err := db.Run(t.Context(), id); return err },
-		"start":   func() error { return db.StartRun(t.Context(), id, noon, noon, 1) },
+		"start":   func() error { return db.StartRun(t.Context(), molecule.Run{ID: id}, noon, noon, 1) },
 		"handle":  func() error { return db.SetRunHandle(t.Context(), id, "x") },
 		"waiting": func() error { return db.SetRunWaiting(t.Context(), id, molecule.RunWaiting, "x", time.Time{}) },
 		"finish": func() error {

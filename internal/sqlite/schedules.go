@@ -316,61 +316,61 @@ func (db *DB) RemoveSchedule(ctx context.Context, ref string) error {
 	})
 }
 
-const (
-	sqlScheduleFacts  = `SELECT failure_streak, empty_streak, last_outcome FROM schedules WHERE id = ?`
-	sqlSettleSchedule = `UPDATE schedules SET failure_streak = ?, empty_streak = ?, last_outcome = ? WHERE id = ?`
-)
-
-// settleSchedule takes the outcome of a run into the streaks of its schedule.
-func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run) error {
-	if r.ScheduleID == "" {
-		return nil
-	}
-	rows, err := tx.query(ctx, sqlScheduleFacts, r.ScheduleID)
-	found, err := all(rows, err, func(s rowScanner, v *molecule.Schedule) error {
-		return s.Scan(&v.FailureStreak, &v.EmptyStreak, &v.LastOutcome)
-	})
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	s, before := found[0], found[0]
-	s.Observe(r.Outcome)
-	if s.FailureStreak == before.FailureStreak && s.EmptyStreak == before.EmptyStreak && s.LastOutcome == before.LastOutcome {
-		return nil // most runs are as good as the one before
-	}
-	_, err = tx.exec(ctx, sqlSettleSchedule, s.FailureStreak, s.EmptyStreak, string(s.LastOutcome), r.ScheduleID)
-	return err
-}
-
 // brokenLimit is how many deliveries in a row may break before their schedule
 // is put aside.
 const brokenLimit = 3
 
 const (
-	sqlBroken = `
-		UPDATE schedules SET broken_streak = broken_streak + 1 WHERE id = ? AND removed_at IS NULL RETURNING broken_streak`
-	sqlNotBroken = `UPDATE schedules SET broken_streak = 0 WHERE id = ? AND broken_streak > 0`
+	sqlScheduleFacts  = `SELECT failure_streak, empty_streak, last_outcome, broken_streak FROM schedules WHERE id = ?`
+	sqlSettleSchedule = `
+		UPDATE schedules SET failure_streak = ?, empty_streak = ?, last_outcome = ?, broken_streak = ? WHERE id = ?`
 )
 
-// quarantine counts deliveries of a schedule that broke, one behind the other,
-// and puts it aside when there are too many: whatever it is that breaks them
-// would do so again at each slot.
-func quarantine(ctx context.Context, tx *Tx, r molecule.Run, broken bool) error {
+// scheduleFacts are what the outcomes of its runs make of a schedule.
+type scheduleFacts struct {
+	failures, empties, broken int
+	last                      molecule.Outcome
+}
+
+// settleSchedule takes the outcome of a run into the streaks of its schedule.
+// broken says that the delivery itself broke: three in a row put the schedule
+// aside, because whatever it is would break them at each slot again.
+func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run, broken bool) error {
 	if r.ScheduleID == "" {
 		return nil
 	}
-	if !broken {
-		_, err := tx.exec(ctx, sqlNotBroken, r.ScheduleID)
+	rows, err := tx.query(ctx, sqlScheduleFacts, r.ScheduleID)
+	found, err := all(rows, err, func(s rowScanner, v *scheduleFacts) error {
+		return s.Scan(&v.failures, &v.empties, &v.last, &v.broken)
+	})
+	if err != nil || len(found) == 0 {
 		return err
 	}
-	rows, err := tx.query(ctx, sqlBroken, r.ScheduleID)
-	streak, err := all(rows, err, func(s rowScanner, n *int) error { return s.Scan(n) })
-	if err != nil || len(streak) == 0 || streak[0] < brokenLimit {
+	before := found[0]
+	s := molecule.Schedule{FailureStreak: before.failures, EmptyStreak: before.empties, LastOutcome: before.last}
+	s.Observe(r.Outcome)
+	after := scheduleFacts{failures: s.FailureStreak, empties: s.EmptyStreak, last: s.LastOutcome}
+	if broken {
+		after.broken = before.broken + 1
+	}
+	if after == before {
+		return nil // most runs are as good as the one before
+	}
+	_, err = tx.exec(ctx, sqlSettleSchedule, after.failures, after.empties, string(after.last), after.broken, r.ScheduleID)
+	if err != nil || after.broken < brokenLimit {
 		return err
 	}
+	return quarantine(ctx, tx, r, after.broken)
+}
+
+// quarantine puts the schedule of r aside.
+func quarantine(ctx context.Context, tx *Tx, r molecule.Run, broken int) error {
 	s, err := scheduleByRef(ctx, tx, r.ScheduleID)
-	if err != nil || s.State != molecule.ScheduleActive {
+	if molecule.CodeOf(err) == molecule.NotFound || err == nil && s.State != molecule.ScheduleActive {
+		return nil // it has no slots any more
+	}
+	if err != nil {
 		return err
 	}
-	return fail(ctx, tx, s, fmt.Errorf("quarantined: %d deliveries in a row broke, the last one because %s", streak[0], r.Reason))
+	return fail(ctx, tx, s, fmt.Errorf("quarantined: %d deliveries in a row broke, the last one because %s", broken, r.Reason))
 }

@@ -230,7 +230,7 @@ func TestFinishRun_settlesEverythingOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := runs[0].ID
-	if err := db.StartRun(t.Context(), id, noon, noon.Add(time.Minute), 1); err != nil {
+	if err := db.StartRun(t.Context(), molecule.Run{ID: id}, noon, noon.Add(time.Minute), 1); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.SetRunHandle(t.Context(), id, "exec:1:2"); err != nil {
@@ -265,7 +265,7 @@ func TestFinishRun_settlesEverythingOnce(t *testing.T) {
 	}
 	_, err = db.FinishRun(t.Context(), molecule.Finish{RunID: id, Outcome: molecule.OutcomeOK, EndedAt: noon})
 	wantCode(t, err, molecule.Conflict)
-	wantCode(t, db.StartRun(t.Context(), id, noon, noon, 2), molecule.Conflict)
+	wantCode(t, db.StartRun(t.Context(), molecule.Run{ID: id}, noon, noon, 2), molecule.Conflict)
 	wantCode(t, db.SetRunHandle(t.Context(), id, "x"), molecule.Conflict)
 	wantCode(t, db.SetRunWaiting(t.Context(), id, molecule.RunWaiting, "x", time.Time{}), molecule.Conflict)
 }
