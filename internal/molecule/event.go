@@ -38,6 +38,9 @@ const (
 	EventCalendarStored   = "calendar.stored"
 	EventCalendarRemoved  = "calendar.removed"
 	EventSubsystem        = "subsystem.changed"
+	EventIncidentOpened   = "incident.opened"
+	EventIncidentAcked    = "incident.acked"
+	EventIncidentClosed   = "incident.closed"
 )
 
 // EventFilter narrows a stream of events. The zero value takes all from the

@@ -175,3 +175,11 @@ type Claim struct {
 	State    ScheduleState // the state from now on
 	Reason   string        // why, when State is error
 }
+
+// LateSlot is a slot that has no row although the time for it is over.
+type LateSlot struct {
+	Schedule   string
+	Slot       time.Time
+	Due        time.Time // Slot and its jitter
+	AlertAfter time.Time
+}

@@ -16,8 +16,8 @@ const (
 		SELECT COUNT(*) FROM schedules WHERE state = 'active' AND removed_at IS NULL AND alert_after <= ?`
 )
 
-// LateSlots returns the slots that should have had their row by now, the latest
-// first and at most limit of them, and how many there are.
+// LateSlots returns the slots that should have had their row by now, the longest
+// overdue first and at most limit of them, and how many there are.
 func (db *DB) LateSlots(ctx context.Context, now time.Time, limit int) ([]molecule.LateSlot, int, error) {
 	rows, err := db.query(ctx, sqlLate, stamp(now), limit)
 	late, err := all(rows, err, func(r rowScanner, l *molecule.LateSlot) error {

@@ -30,6 +30,7 @@ const (
 	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next, /why
 	PathRuns            = "/v1/runs"      // /{ref}/cancel, /retry
 	PathCalendars       = "/v1/calendars"
+	PathIncidents       = "/v1/incidents" // /{ref}/ack
 	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
 )
 
