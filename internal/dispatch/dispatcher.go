@@ -19,7 +19,7 @@ const (
 
 // Store is what the dispatcher needs of the store.
 type Store interface {
-	Agent(ctx context.Context, ref string) (molecule.Agent, error)
+	Recipient(ctx context.Context, agentID string) (molecule.Agent, error)
 	OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error)
 	StartRun(ctx context.Context, r molecule.Run, started, deadline time.Time, attempt int) error
 	FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error

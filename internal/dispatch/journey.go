@@ -176,7 +176,7 @@ func (j *journey) resume() (ended bool, err error) {
 func (j *journey) agent() (a molecule.Agent, found bool, err error) {
 	err = j.persist(func(ctx context.Context) error {
 		var err error
-		a, err = j.Store.Agent(ctx, j.run.AgentID)
+		a, err = j.Store.Recipient(ctx, j.run.AgentID)
 		return err
 	})
 	if molecule.CodeOf(err) == molecule.NotFound {

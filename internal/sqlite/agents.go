@@ -10,20 +10,32 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
+// recipientColumns are what is in the row of an agent.
+const recipientColumns = `
+	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.budget, a.silent_streak,
+	a.last_outcome, a.last_run_at, a.created_at, a.updated_at`
+
 // agentColumns are what scanAgent reads. The index of open runs is named,
 // because the one of all runs would count an agent's whole history.
-const agentColumns = `
-	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.budget, a.silent_streak,
-	a.last_outcome, a.last_run_at, a.created_at, a.updated_at,
+const agentColumns = recipientColumns + `,
 	(SELECT COUNT(*) FROM runs INDEXED BY runs_open_agent
 		WHERE agent_id = a.id AND state <> 'finished' AND state <> 'claimed'),
 	(SELECT MIN(next_slot_at) FROM schedules WHERE agent_id = a.id AND removed_at IS NULL AND state = 'active')`
 
 func scanAgent(r rowScanner, a *molecule.Agent) error {
 	var badSlot error // of a schedule: that row says it
-	return r.Scan(&a.ID, &a.Name, &a.Kind, &a.State, &a.URL, &a.URLOwner, object[*molecule.Exec]{&a.Exec},
-		&a.MaxConcurrent, object[molecule.Budget]{&a.Budget}, &a.SilentStreak, &a.LastOutcome, instant{&a.LastRunAt}, instant{&a.CreatedAt},
-		instant{&a.UpdatedAt}, &a.ActiveRuns, lenient{&a.NextSlot, &badSlot})
+	return r.Scan(append(recipientFields(a), &a.ActiveRuns, lenient{&a.NextSlot, &badSlot})...)
+}
+
+func scanRecipient(r rowScanner, a *molecule.Agent) error { return r.Scan(recipientFields(a)...) }
+
+// recipientFields are where the columns of recipientColumns go.
+func recipientFields(a *molecule.Agent) []any {
+	return []any{
+		&a.ID, &a.Name, &a.Kind, &a.State, &a.URL, &a.URLOwner, object[*molecule.Exec]{&a.Exec}, &a.MaxConcurrent,
+		object[molecule.Budget]{&a.Budget}, &a.SilentStreak, &a.LastOutcome, instant{&a.LastRunAt}, instant{&a.CreatedAt},
+		instant{&a.UpdatedAt},
+	}
 }
 
 // CreateAgent stores a and sets its id, unless it has one, and its times.
@@ -87,6 +99,22 @@ func agentByRef(ctx context.Context, q querier, ref string) (molecule.Agent, err
 	}
 	if len(found) == 0 {
 		return molecule.Agent{}, agentTable.notFound(ref)
+	}
+	return found[0], nil
+}
+
+const sqlRecipient = `SELECT ` + recipientColumns + ` FROM agents a WHERE a.id = ? AND a.removed_at IS NULL`
+
+// Recipient returns what a delivery needs of the agent with an id: what would
+// have to be counted for it is left out.
+func (db *DB) Recipient(ctx context.Context, id string) (molecule.Agent, error) {
+	rows, err := db.query(ctx, sqlRecipient, id)
+	found, err := all(rows, err, scanRecipient)
+	if err != nil {
+		return molecule.Agent{}, err
+	}
+	if len(found) == 0 {
+		return molecule.Agent{}, agentTable.notFound(id)
 	}
 	return found[0], nil
 }

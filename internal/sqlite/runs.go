@@ -360,13 +360,14 @@ func (db *DB) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[mol
 	return page(found, limit, func(r molecule.Run) string { return r.ID }), nil
 }
 
+const sqlRunCovering = `
+	SELECT id FROM runs WHERE schedule_id = ?1 AND trigger IN ('cron', 'catch_up') AND slot <= ?2
+	ORDER BY slot DESC LIMIT 1`
+
 // RunCovering returns the run whose slots a slot of a schedule is among.
 // NotFound says that the slot has no row.
 func (db *DB) RunCovering(ctx context.Context, scheduleID string, slot time.Time) (molecule.Run, error) {
-	rows, err := db.query(ctx, `
-		SELECT r.id FROM runs r
-		WHERE r.schedule_id = ?1 AND r.trigger IN ('cron', 'catch_up') AND r.slot <= ?2
-		ORDER BY r.slot DESC LIMIT 1`, scheduleID, stamp(slot))
+	rows, err := db.query(ctx, sqlRunCovering, scheduleID, stamp(slot))
 	ids, err := all(rows, err, func(r rowScanner, id *string) error { return r.Scan(id) })
 	if err != nil {
 		return molecule.Run{}, err
