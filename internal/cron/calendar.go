@@ -20,9 +20,15 @@ func dateOf(days int64) (y, m, d int) {
 }
 
 // yearStart returns the number of 1 January, counted from 1970-01-01.
-func yearStart(y int) int64 {
-	before := int64(y - 1)
-	return before*365 + floorDiv(before, 4) - floorDiv(before, 100) + floorDiv(before, 400) - 719162
+func yearStart(y int) int64 { return monthStart(y, 1) }
+
+// monthStart returns the number of the first of a month, counted so.
+func monthStart(y, m int) int64 {
+	if m < 3 {
+		y, m = y-1, m+12
+	}
+	before := int64(y) // as in dateOf, years begin in March
+	return before*365 + floorDiv(before, 4) - floorDiv(before, 100) + floorDiv(before, 400) + int64(153*(m-3)+2)/5 - 719468
 }
 
 // lengthOf returns how many days a month has.

@@ -54,16 +54,15 @@ func (s *spec) next(ref int64, loc *time.Location) (int64, bool) {
 	if !s.again && p.start > ref-maxShift {
 		low = max(low, p.start+periodAt(p.start-1, loc).offset)
 	}
-	return s.nextFrom(p, low, loc)
+	return s.nextFrom(p, low, math.MaxInt64, loc)
 }
 
 // nextFrom looks for a civil time at or behind low, period by period, and
 // returns its instant in the first that shows it. Where one ends, the policy
 // says which civil times the one behind it owns: of a gap those the clock
 // jumped over, which become its first instant, and of an overlap those the
-// clock has shown before.
-func (s *spec) nextFrom(p period, low int64, loc *time.Location) (int64, bool) {
-	giveUp := int64(math.MaxInt64)
+// clock has shown before. Behind the civil time giveUp it looks no further.
+func (s *spec) nextFrom(p period, low, giveUp int64, loc *time.Location) (int64, bool) {
 	for p.start <= maxUnix {
 		c, ok := s.nextCivil(low)
 		if !ok || c > giveUp {

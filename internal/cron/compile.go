@@ -17,7 +17,7 @@ const syntaxHint = "five fields: minute 0-59, hour 0-23, day 1-31, month 1-12 or
 	"each *, a list 1,15, a range 9-17 or a step */10"
 
 // tagNames are the names that stand for an expression.
-const tagNames = "@annually @daily @hourly @midnight @monthly @weekly @yearly"
+const tagNames = "@10minutes @15minutes @30minutes @5minutes @always @annually @daily @everysecond @hourly @midnight @monthly @weekly @yearly"
 
 // tag returns the expression a name stands for.
 func tag(name string) (expr string, ok bool) {
@@ -32,6 +32,14 @@ func tag(name string) (expr string, ok bool) {
 		return "0 0 1 * *", true
 	case "@yearly", "@annually":
 		return "0 0 1 1 *", true
+	case "@always":
+		return "* * * * *", true
+	case "@5minutes", "@10minutes", "@15minutes":
+		return "*/" + strings.Trim(name, "@minutes") + " * * * *", true
+	case "@30minutes":
+		return "0,30 * * * *", true
+	case "@everysecond":
+		return "* * * * * *", true
 	}
 	return "", false
 }

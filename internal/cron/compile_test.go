@@ -29,9 +29,10 @@ func TestParse_hintsAtWhatToDo(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ expr, tz, want string }{
 		{expr: "@dayly", want: "did you mean @daily?"},
-		{expr: "@nonsense", want: "the tags are @annually @daily @hourly @midnight @monthly @weekly @yearly, @every 90s and @at 2026-12-01T08:00:00Z"},
+		{expr: "@nonsense", want: "the tags are @10minutes @15minutes @30minutes @5minutes @always @annually @daily @everysecond @hourly @midnight @monthly @weekly @yearly, @every 90s and @at 2026-12-01T08:00:00Z"},
 		{expr: "0 0 8 * * MON", want: "with --seconds it is read as: at 08:00 on Monday, UTC"},
 		{expr: "0 0 8 * * MON 2027", tz: "Asia/Tokyo", want: "with --seconds it is read as: at 08:00 on Monday in 2027, Asia/Tokyo"},
+		{expr: "@everysecond", want: "with --seconds it is read as: every second, UTC"},
 		{expr: "CRON_TZ=Asia/Tokyo 5 0 8 * * *", want: "with --seconds it is read as: at 08:00:05, every day, Asia/Tokyo"},
 		{expr: "0 8 * * MON FRI", want: `leave one out; with --seconds, field 5 (month): "MON" is not a month, it is a weekday (field 6)`},
 		{expr: "@every 1d", want: "the units are h, m and s: @every 90s, @every 1h30m; a day is 24h, though @daily keeps the time of day"},
@@ -87,6 +88,11 @@ func TestCanonical_isOneFormThatParsesAsTheSame(t *testing.T) {
 		{expr: "TZ=utc @daily", want: "0 0 * * *"},
 		{expr: "*/5 0-7 08 * * *", want: "*/5 0-7 8 * * *"},
 		{expr: "05 0 8 * * * *", want: "5 0 8 * * * *"},
+		{expr: "@always", want: "* * * * *"},
+		{expr: "@5minutes", want: "*/5 * * * *"},
+		{expr: "@15Minutes", want: "*/15 * * * *"},
+		{expr: "@30minutes", want: "0,30 * * * *"},
+		{expr: "@everysecond", want: "* * * * * *"},
 		{expr: "@EVERY 90s", want: "@every 1m30s"},
 		{expr: "@every 1h0m0s", want: "@every 1h"},
 		{expr: "@every 2h 30m", want: "@every 2h30m"},

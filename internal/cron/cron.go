@@ -46,7 +46,9 @@ type Options struct {
 //
 //   - five fields, and behind them a sixth with years, such as 2027-2030;
 //   - with o.Seconds six or seven: a field for seconds comes first;
-//   - @hourly @daily @midnight @weekly @monthly @yearly @annually;
+//   - @hourly @daily @midnight @weekly @monthly @yearly @annually, and the tags
+//     of gronx: @always @5minutes @10minutes @15minutes @30minutes, and with
+//     o.Seconds @everysecond;
 //   - @every 90s: an interval of whole seconds;
 //   - @at 2026-12-01T08:00:00Z: one instant.
 //

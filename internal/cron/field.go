@@ -100,13 +100,13 @@ type item struct {
 // parse returns what the field covers and its canonical text.
 func (f field) parse() (set, string, error) {
 	var s set
-	var text []string
 	at := 0
 	list := strings.Split(f.text, ",")
+	text := make([]string, 0, len(list))
 	for i, word := range list {
 		sp := span{at, at + len(word)}
 		at = sp.to + 1
-		if f.hasForm(strings.ToUpper(word)) {
+		if (f.kind == day || f.kind == weekday) && f.hasForm(strings.ToUpper(word)) {
 			form, err := f.readForm(&s, sp)
 			if err != nil {
 				return set{}, "", err
@@ -147,6 +147,9 @@ func (f field) item(sp span) (item, error) {
 	text := f.text[sp.from:sp.to]
 	if text == "" {
 		return item{}, f.errorf(span{max(sp.from-1, 0), min(sp.to+1, len(f.text))}, "a member of the list is missing")
+	}
+	if n, ok := atoi(text); ok && n >= f.min && n <= f.max {
+		return item{lo: n, hi: n, text: strconv.Itoa(n)}, nil // what most members are
 	}
 	if text == "?" && (f.kind == day || f.kind == weekday) {
 		text = "*"
@@ -357,9 +360,15 @@ func (f field) errorf(sp span, format string, args ...any) *molecule.Error {
 
 // atoi reads a short number without a sign.
 func atoi(s string) (int, bool) {
-	if s == "" || len(s) > 4 || strings.Trim(s, "0123456789") != "" {
-		return 0, false
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		n = n*10 + int(s[i]-'0')
+		if i == 4 {
+			return 0, false
+		}
 	}
-	n, err := strconv.Atoi(s)
-	return n, err == nil
+	return n, s != ""
 }

@@ -16,7 +16,8 @@ func nearest(word string, candidates []string, limit int) string {
 }
 
 // distance counts the typing errors between a and b: a wrong, a missing or a
-// superfluous byte, or two that changed places. It gives up at limit.
+// superfluous byte, or two that changed places. Case does not count. It gives
+// up at limit, and therefore looks only beside the diagonal.
 func distance(a, b string, limit int) int {
 	if len(a) > maxWord || len(b) > maxWord || len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit
@@ -27,15 +28,19 @@ func distance(a, b string, limit int) int {
 	}
 	for i := 1; i <= len(a); i++ {
 		older, old, row := &rows[(i+1)%3], &rows[(i+2)%3], &rows[i%3]
-		row[0] = i
+		from, to := max(i-limit, 1), min(i+limit, len(b))
+		row[from-1] = i
+		if to > i+limit-1 {
+			old[to] = limit // beyond what the row before looked at
+		}
 		least := i
-		for j := 1; j <= len(b); j++ {
+		for j := from; j <= to; j++ {
 			wrong := 1
-			if a[i-1] == b[j-1] {
+			if same(a[i-1], b[j-1]) {
 				wrong = 0
 			}
 			row[j] = min(old[j]+1, row[j-1]+1, old[j-1]+wrong)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+			if i > 1 && j > 1 && same(a[i-1], b[j-2]) && same(a[i-2], b[j-1]) {
 				row[j] = min(row[j], older[j-2]+1)
 			}
 			least = min(least, row[j])
@@ -45,4 +50,13 @@ func distance(a, b string, limit int) int {
 		}
 	}
 	return min(rows[len(a)%3][len(b)], limit)
+}
+
+// same reports whether two bytes are the same letter.
+func same(a, b byte) bool {
+	if a == b {
+		return true
+	}
+	lower := a | 0x20
+	return lower == b|0x20 && lower >= 'a' && lower <= 'z'
 }

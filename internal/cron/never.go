@@ -2,21 +2,14 @@ package cron
 
 import (
 	"fmt"
+	"iter"
 	"time"
 )
 
 // fires reports whether the calendar has a day that is due: in one of the years
-// of a list, else in a leap or common year that starts on any weekday. Any 28
-// years without a skipped leap day hold these 14 kinds.
+// of a list, else in a leap or common year that starts on any weekday.
 func (s *spec) fires() bool {
-	from, to := 2000, 2027
-	if !s.everyYear {
-		from, to = minYear, maxYear
-	}
-	for y := from; y <= to; y++ {
-		if !s.everyYear && !s.years.has(y) {
-			continue
-		}
+	for y := range s.kinds(2000, minYear) {
 		first := yearStart(y)
 		for m := 1; m <= 12; m++ {
 			if s.daysOf(y, m, first) != 0 {
@@ -26,6 +19,32 @@ func (s *spec) fires() bool {
 		}
 	}
 	return false
+}
+
+// kinds yields the years that can differ: of each kind of year, of which there
+// are 14, the first behind settled, and before it each year of a list from
+// listed on. Any 28 years without a skipped leap day hold all kinds.
+func (s *spec) kinds(settled, listed int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		var seen [2][7]bool
+		y, last := settled, settled+27
+		if !s.everyYear {
+			y, last = listed, maxYear
+		}
+		for ; y <= last; y++ {
+			if !s.dueIn(y) {
+				continue
+			}
+			kind := &seen[lengthOf(y, 2)-28][(yearStart(y)%7+7)%7]
+			if *kind && y >= settled {
+				continue
+			}
+			*kind = y >= settled
+			if !yield(y) {
+				return
+			}
+		}
+	}
 }
 
 // never is the error about an expression without a due day.
@@ -48,10 +67,8 @@ func (s *spec) whyNever() string {
 			continue
 		}
 		months = append(months, time.Month(m).String())
-		for y := minYear; y <= maxYear; y++ {
-			if s.everyYear || s.years.has(y) {
-				longest = max(longest, lengthOf(y, m))
-			}
+		for y := range s.kinds(2000, minYear) {
+			longest = max(longest, lengthOf(y, m))
 		}
 	}
 	all := *s
@@ -76,12 +93,13 @@ func (s *spec) proveIn(loc *time.Location, canonical string) error {
 	if s.once || s.interval > 0 || s.late {
 		return nil
 	}
-	from := yearStart(2038) * daySecs
-	if !s.everyYear {
-		from = yearStart(minYear)*daySecs - maxShift
-	}
-	if _, ok := s.next(from, loc); ok {
-		return nil
+	for y := range s.kinds(2038, minYear) {
+		begin := yearStart(y)*daySecs - maxShift
+		p := periodAt(begin, loc)
+		end := yearStart(y+1)*daySecs - 1
+		if _, ok := s.nextFrom(p, yearStart(y)*daySecs, end, loc); ok {
+			return nil
+		}
 	}
 	err := pointAt(canonical, span{0, len(canonical)}, "it never fires, the clock in %s jumps over each of its times", loc)
 	if s.grid {

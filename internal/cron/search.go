@@ -72,15 +72,8 @@ func (s *spec) nextCivil(c int64) (int64, bool) {
 	today := floorDiv(c, daySecs)
 	now := int(c - today*daySecs)
 	y, m, d := dateOf(today)
-	first := today - int64(d) + 1
-	for last := y + 400; y <= last || !s.everyYear; {
-		if !s.everyYear && !s.years.has(y) {
-			var ok bool
-			if y, ok = s.years.next(y); !ok {
-				return 0, false
-			}
-			first, m, d = yearStart(y), 1, 1
-		}
+	first, last := today-int64(d)+1, y+400
+	for ok := true; ; d = 1 {
 		for due := s.daysOf(y, m, first) >> d << d; due != 0; due &= due - 1 {
 			next := first + int64(bits.TrailingZeros64(due)) - 1
 			from := 0
@@ -91,13 +84,28 @@ func (s *spec) nextCivil(c int64) (int64, bool) {
 				return next*daySecs + int64(at), true
 			}
 		}
-		first += int64(lengthOf(y, m))
-		if m, d = m+1, 1; m > 12 {
-			y, m = y+1, 1
+		if y, m, ok = s.nextMonth(y, m); !ok || y > last && s.everyYear {
+			return 0, false
 		}
+		first = monthStart(y, m)
 	}
-	return 0, false
 }
+
+// nextMonth returns the month behind m of the year y that is due. It reports
+// false when the listed years hold no more.
+func (s *spec) nextMonth(y, m int) (nextYear, nextMonth int, ok bool) {
+	if rest := s.months >> (m + 1); rest != 0 && s.dueIn(y) {
+		return y, m + 1 + bits.TrailingZeros64(rest), true
+	}
+	y, ok = y+1, true
+	if !s.dueIn(y) {
+		y, ok = s.years.next(y)
+	}
+	return y, bits.TrailingZeros64(s.months), ok
+}
+
+// dueIn reports whether a year is due.
+func (s *spec) dueIn(y int) bool { return s.everyYear || s.years.has(y) }
 
 // timeOfDay returns the first due second of a day at or behind from.
 func (s *spec) timeOfDay(from int) (int, bool) {
@@ -122,7 +130,7 @@ func (s *spec) timeOfDay(from int) (int, bool) {
 // daysOf returns the due days of a month, bit 1 for the first. first is the
 // number of its first day, counted from 1970-01-01.
 func (s *spec) daysOf(y, m int, first int64) uint64 {
-	if s.months>>m&1 == 0 {
+	if s.months>>m&1 == 0 || !s.dueIn(y) {
 		return 0
 	}
 	const thursday = 4 // 1970-01-01
@@ -182,7 +190,11 @@ func workingDay(d, starts, length int) int {
 // formWeekdays returns the days that FRI#2 and FRIL are in such a month.
 func (s *spec) formWeekdays(starts, length int) uint64 {
 	var due uint64
+	any := s.nth[0] | s.nth[1] | s.nth[2] | s.nth[3] | s.nth[4] | s.nth[5]
 	for w := range 7 {
+		if any>>w&1 == 0 {
+			continue
+		}
 		d := 1 + (w-starts+7)%7
 		for n := 1; n <= 5 && d+7*(n-1) <= length; n++ {
 			last := d+7*n > length

@@ -75,30 +75,27 @@ func unknownZone(tz string) error {
 // nearestZone returns the zone that was probably meant: the same name in
 // another case, a city without its continent, or a typing error.
 func nearestZone(tz string) string {
-	names := strings.Fields(zoneNames)
-	lower := strings.ToLower(strings.ReplaceAll(tz, " ", "_"))
-	lower = strings.TrimPrefix(strings.TrimPrefix(lower, "right/"), "posix/")
-	folded := make([]string, len(names))
-	city := ""
-	for i, name := range names {
-		folded[i] = strings.ToLower(name)
-		if folded[i] == lower {
+	word := strings.ReplaceAll(tz, " ", "_")
+	if first, rest, ok := strings.Cut(word, "/"); ok && (strings.EqualFold(first, "right") || strings.EqualFold(first, "posix")) {
+		word = rest
+	}
+	city, near, best := "", "", 4
+	for name := range strings.Lines(zoneNames) {
+		name = strings.TrimSuffix(name, "\n")
+		switch before := len(name) - len(word) - 1; {
+		case strings.EqualFold(name, word):
 			return name
-		}
-		if city == "" && strings.HasSuffix(folded[i], "/"+lower) {
+		case city == "" && before > 0 && name[before] == '/' && strings.EqualFold(name[before+1:], word):
 			city = name
+		}
+		if d := distance(word, name, best); d < best {
+			near, best = name, d
 		}
 	}
 	if city != "" {
 		return city
 	}
-	near := nearest(lower, folded, 3)
-	for i, f := range folded {
-		if f == near {
-			return names[i]
-		}
-	}
-	return ""
+	return near
 }
 
 // LocalZone returns the IANA name of this machine's zone. The error is Invalid
