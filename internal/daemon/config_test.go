@@ -145,11 +145,11 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 		Network: NetworkConfig{
 			LocalAgents: "off", Resolver: "10.0.0.1:53", AllowPrefixes: []string{"100.64.0.0/11"}, BehindTLSProxy: true,
 		},
-		Tenant:   TenantConfig{TrustFlyReplay: "off"},
+		Tenant: TenantConfig{TrustFlyReplay: "off"},
 		Dispatch: DispatchConfig{
 			MaxInProgress: 7, Drain: 3 * time.Second, PhantomReplies: DefaultConfig().Dispatch.PhantomReplies, BudgetWindow: 24 * time.Hour,
 		},
-		Log:      LogConfig{Level: "warn", Format: "json"},
+		Log: LogConfig{Level: "warn", Format: "json"},
 	}
 	cfg, err := load(t, "")
 	if diff := cmp.Diff(cfg, want); err != nil || diff != "" {

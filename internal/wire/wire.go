@@ -31,7 +31,7 @@ const (
 	PathRuns            = "/v1/runs"      // /{ref}/cancel, /retry
 	PathCalendars       = "/v1/calendars"
 	PathIncidents       = "/v1/incidents" // /{ref}/ack
-	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
+	PathEvents          = "/v1/events"    // SSE when it is asked for by Accept
 )
 
 // Media types of bodies.
