@@ -21,8 +21,8 @@ test: ## everything, with the race detector, in random order
 	$(GO) test -race -shuffle=on -timeout 15m ./...
 	cd $(E2E) && $(GO) test -race -shuffle=on -timeout 10m ./...
 
-crash: ## kill -9 at 200 random points under 50 fires a second
-	MOLECULE_CRASH_KILLS=200 $(GO) test -count=1 -timeout 30m -run TestCrash -v ./internal/e2e
+crash: ## kill -9 at 1,000 random points under 500 fires a second
+	MOLECULE_CRASH_KILLS=1000 $(GO) test -count=1 -timeout 60m -run TestCrash -v ./internal/e2e
 
 oracle: ## the clock against a walk through real time: all zones, changes of 2000 to 2037, 1,000 expressions
 	MOLECULE_ORACLE=all $(GO) test -count=1 -timeout 60m -run TestOracle -v ./internal/cron

@@ -63,6 +63,7 @@ type Options struct {
 type Dispatcher struct {
 	Options
 	queues *queues
+	arming arming
 	kick   chan struct{} // buffered 1: one signal is enough; never closed
 }
 

@@ -10,16 +10,9 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-const (
-	// arm is how long before it is due the start of a run is stored: long enough
-	// for a commit, so that the prompt leaves on the instant. What is stored as
-	// started and then interrupted is not sent twice, though it may never have
-	// been sent: arming later would make each run late instead.
-	arm = 150 * time.Millisecond
-	// probePause is how long an agent that is offline is left in peace between
-	// two looks for it.
-	probePause = 15 * time.Second
-)
+// probePause is how long an agent that is offline is left in peace between two
+// looks for it.
+const probePause = 15 * time.Second
 
 // retries is how many further attempts an outcome is worth.
 func retries(o molecule.Outcome, p molecule.Policy) int {
@@ -187,7 +180,7 @@ func (j *journey) agent() (a molecule.Agent, found bool, err error) {
 
 // attempts delivers until the verdict is final or the deadline is near.
 func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
-	if j.hold(arm) {
+	if j.hold(j.arming.ahead()) {
 		return nil
 	}
 	started := molecule.Now()
@@ -210,9 +203,11 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 			j.canceled()
 			return nil // stopping: the row stays open for the next start
 		}
+		asked := time.Now()
 		err := j.persist(func(ctx context.Context) error {
 			return j.Store.StartRun(ctx, j.run, started, deadline, attempt)
 		})
+		j.arming.took(time.Since(asked))
 		if molecule.CodeOf(err) == molecule.Conflict {
 			return nil // it has ended already
 		}

@@ -25,19 +25,14 @@ import (
 )
 
 const (
-	crashSchedules = 100
-	crashAgents    = 20
-	crashRate      = 50 // slots a second
-	crashKills     = 10 // unless MOLECULE_CRASH_KILLS says otherwise
+	crashSchedules = 500 // each with a slot every second
+	crashAgents    = 100
+	crashKills     = 100 // unless MOLECULE_CRASH_KILLS says otherwise
 )
 
-// TestCrash kills the daemon at random points while it fires, and wants the
-// story of every slot: exactly one row, ended, sent under one message id
-// however often it was sent.
-//
-// Expressions have minutes, so that the load of fifty slots a second is laid by
-// hand: while the daemon is down the next slot of each schedule that has moved
-// on is set to an instant of its own.
+// TestCrash kills the daemon at random points while it fires 500 slots a second,
+// and wants the story of every slot: covered by exactly one row, ended, sent
+// under one message id however often it was sent.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	kills := crashKills
@@ -52,7 +47,6 @@ func TestCrash(t *testing.T) {
 	c := newCrashing(t, rand.New(rand.NewPCG(seed, 1)))
 	c.setUp()
 	for range kills {
-		c.layLoad()
 		life := c.start()
 		select {
 		case <-time.After(time.Duration(c.rnd.Int64N(int64(1500 * time.Millisecond)))):
@@ -62,7 +56,7 @@ func TestCrash(t *testing.T) {
 		life.kill(os.Kill)
 	}
 	c.settle()
-	c.judge()
+	c.judge(kills)
 }
 
 // crashing is a daemon that is killed, its agents and what was laid for it.
@@ -74,8 +68,7 @@ type crashing struct {
 	data   string
 	client *client.Client
 	sink   *sink
-	agents string              // URL of the sink
-	laid   map[string]struct{} // schedule and slot, as the database writes them
+	agents string // URL of the sink
 }
 
 func newCrashing(t *testing.T, rnd *rand.Rand) *crashing {
@@ -87,7 +80,7 @@ func newCrashing(t *testing.T, rnd *rand.Rand) *crashing {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	c := &crashing{
 		t: t, rnd: rnd, dir: dir, data: filepath.Join(dir, "d"), bin: filepath.Join(dir, "moleculed"),
-		sink: &sink{sent: make(map[string]map[string]int)}, laid: make(map[string]struct{}),
+		sink: &sink{sent: make(map[string]map[string]int)},
 	}
 	build := exec.Command("go", "build", "-o", c.bin, "github.com/molecule-ai/molecli/cmd/moleculed")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -147,14 +140,18 @@ func (c *crashing) setUp() {
 		return err == nil
 	})
 	for i := range crashAgents {
-		a := molecule.Agent{Name: fmt.Sprintf("agent-%d", i), Kind: molecule.AgentPush, URL: c.agents, MaxConcurrent: 4}
+		a := molecule.Agent{Name: fmt.Sprintf("agent-%d", i), Kind: molecule.AgentPush, URL: c.agents, MaxConcurrent: 5}
 		if err := c.client.CreateAgent(ctx, &a); err != nil {
 			c.t.Fatal(err)
 		}
 	}
 	for i := range crashSchedules {
 		name := fmt.Sprintf("schedule-%d", i)
-		s := molecule.Schedule{Name: name, Agent: fmt.Sprintf("agent-%d", i%crashAgents), Cron: "* * * * *", Prompt: name}
+		s := molecule.Schedule{
+			Name: name, Agent: fmt.Sprintf("agent-%d", i%crashAgents), Cron: "* * * * * *", Seconds: true, Prompt: name,
+			// Its slots are whole seconds, and each schedule is due at another moment.
+			Policy: molecule.Policy{Jitter: molecule.Duration(time.Second)},
+		}
 		if err := c.client.CreateSchedule(ctx, &s); err != nil {
 			c.t.Fatal(err)
 		}
@@ -187,66 +184,32 @@ func (c *crashing) store() *sql.DB {
 	return db
 }
 
-// stored is how the database writes an instant.
-const stored = "2006-01-02T15:04:05.000Z"
-
-// layLoad gives schedules whose slot is on the grid a slot of their own, from
-// now on, at the rate. A slot that was laid before and not reached stays.
-func (c *crashing) layLoad() {
-	c.t.Helper()
-	db := c.store()
-	defer db.Close()
-	tx, err := db.Begin()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	at := molecule.Now().Add(50 * time.Millisecond)
-	for _, i := range c.rnd.Perm(crashSchedules) {
-		name := fmt.Sprintf("schedule-%d", i)
-		at = at.Add(time.Second / crashRate)
-		slot := at.Truncate(time.Millisecond)
-		if slot.Truncate(time.Second).Equal(slot) {
-			slot = slot.Add(time.Millisecond) // off the grid, so that it is told from it
-		}
-		res, err := tx.Exec(`UPDATE schedules SET next_slot_at = ?1 WHERE name = ?2 AND next_slot_at > ?1 AND next_slot_at LIKE '%:00.000Z'`,
-			slot.Format(stored), name)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
-			c.laid[name+" "+slot.Format(stored)] = struct{}{}
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		c.t.Fatal(err)
-	}
-}
-
-// settle lets the daemon finish every story, and stops it.
+// settle takes the slots away, lets the daemon finish every story, and stops it.
 func (c *crashing) settle() {
 	c.t.Helper()
 	l := c.start()
-	c.eventually("every slot to be fired and every run to end", func() bool {
-		page, err := c.client.Runs(c.t.Context(), molecule.RunFilter{Open: true, Limit: 1})
-		if err != nil || len(page.Items) > 0 {
-			return false
+	ctx := c.t.Context()
+	c.eventually("the daemon to be ready", func() bool {
+		_, err := c.client.Status(ctx)
+		return err == nil
+	})
+	for i := range crashSchedules {
+		if _, err := c.client.PauseSchedule(ctx, fmt.Sprintf("schedule-%d", i)); err != nil {
+			c.t.Fatal(err)
 		}
-		schedules, err := c.client.Schedules(c.t.Context(), molecule.ScheduleFilter{Limit: 2 * crashSchedules})
-		if err != nil {
-			return false
-		}
-		for _, s := range schedules.Items {
-			if s.State != molecule.ScheduleActive || s.NextSlot.Second() != 0 || s.NextSlot.Nanosecond() != 0 {
-				return false
-			}
-		}
-		return true
+	}
+	c.eventually("every run to end", func() bool {
+		page, err := c.client.Runs(ctx, molecule.RunFilter{Open: true, Limit: 1})
+		return err == nil && len(page.Items) == 0
 	})
 	l.kill(os.Interrupt)
 }
 
+// row is one run as the daemon left it.
+type row struct{ schedule, slot, last, state, outcome, message string }
+
 // judge reads the rows and what the agents got.
-func (c *crashing) judge() {
+func (c *crashing) judge(kills int) {
 	c.t.Helper()
 	db := c.store()
 	defer db.Close()
@@ -255,42 +218,63 @@ func (c *crashing) judge() {
 		c.t.Errorf("the database is %q, %v", sound, err)
 	}
 	rows, err := db.Query(`
-		SELECT s.name, r.slot, r.state, r.outcome, COALESCE(r.message_id, '') FROM runs r JOIN schedules s ON s.id = r.schedule_id`)
+		SELECT s.name, r.slot, COALESCE(r.slot_to, r.slot), r.state, COALESCE(r.outcome, ''), r.message_id
+		FROM runs r JOIN schedules s ON s.id = r.schedule_id ORDER BY s.name, r.slot`)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer rows.Close()
-	seen := make(map[string]int)
+	var before row
+	slots, resent := 0, 0
 	outcomes := make(map[string]int)
-	resent := 0
 	for rows.Next() {
-		var name, slot, state, outcome, message string
-		if err := rows.Scan(&name, &slot, &state, &outcome, &message); err != nil {
+		var r row
+		if err := rows.Scan(&r.schedule, &r.slot, &r.last, &r.state, &r.outcome, &r.message); err != nil {
 			c.t.Fatal(err)
 		}
-		seen[name+" "+slot]++
-		outcomes[outcome]++
-		if state != "finished" || outcome == "" {
-			c.t.Errorf("%s %s is %s with outcome %q", name, slot, state, outcome)
-		}
-		deliveries := c.sink.take(message, name)
-		if outcome == "ok" && deliveries == 0 {
-			c.t.Errorf("%s %s is ok and its agent never got it", name, slot)
+		slots += c.follows(before, r)
+		outcomes[r.outcome]++
+		deliveries := c.sink.take(r.message, r.schedule)
+		if r.outcome == "ok" && deliveries == 0 {
+			c.t.Errorf("%+v is ok and its agent never got it", r)
 		}
 		resent += max(deliveries-1, 0)
+		before = r
 	}
 	if err := rows.Err(); err != nil {
 		c.t.Fatal(err)
 	}
-	for slot := range c.laid {
-		if seen[slot] != 1 {
-			c.t.Errorf("slot %s has %d rows", slot, seen[slot])
-		}
-	}
 	if left := c.sink.left(); len(left) > 0 {
-		c.t.Errorf("agents got prompts no row knows: %v", left)
+		c.t.Errorf("agents got %d prompts no row knows: %.2000v", len(left), left)
 	}
-	c.t.Logf("%d slots laid, %d rows %v, %d sent again", len(c.laid), len(seen), outcomes, resent)
+	if outcomes["ok"] < kills*crashSchedules/10 {
+		c.t.Errorf("only %d runs were ok: the daemon hardly fired", outcomes["ok"])
+	}
+	c.t.Logf("%d kills, %d slots, outcomes of their rows %v, %d sent again", kills, slots, outcomes, resent)
+}
+
+// follows wants r to have ended, and to begin a second behind the last slot of
+// the row before it. It returns how many slots r covers.
+func (c *crashing) follows(before, r row) int {
+	c.t.Helper()
+	if r.state != "finished" || r.outcome == "" {
+		c.t.Errorf("%+v has not ended", r)
+	}
+	first, last := c.instant(r.slot), c.instant(r.last)
+	if before.schedule == r.schedule && !first.Equal(c.instant(before.last).Add(time.Second)) {
+		c.t.Errorf("%+v does not follow %+v", r, before)
+	}
+	return int(last.Sub(first)/time.Second) + 1
+}
+
+// instant reads an instant as the database writes it.
+func (c *crashing) instant(text string) time.Time {
+	c.t.Helper()
+	t, err := time.Parse("2006-01-02T15:04:05.000Z", text)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return t
 }
 
 // sink is every agent: it speaks A2A 0.3, takes up to 50 ms and notes what it got.

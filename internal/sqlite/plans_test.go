@@ -32,6 +32,11 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		{name: "late slots", text: sqlLate, args: []any{"", 1}, want: []string{"schedules_alert (alert_after<?)"}},
 		{name: "how many are late", text: sqlCountLate, args: []any{""}, want: []string{"schedules_alert (alert_after<?)"}},
 		{name: "an agent", text: `SELECT ` + agentColumns + ` FROM agents a WHERE a.id = ?`, args: []any{""}, want: []string{"runs_open_agent", "schedules_agent"}},
+		{name: "a recipient", text: sqlRecipient, args: []any{""}, want: []string{"a USING INDEX sqlite_autoindex_agents_1 (id=?)"}},
+		{name: "what covers a slot", text: sqlRunCovering, args: []any{"", ""}, want: []string{"runs_slot (schedule_id=? AND slot<?)"}},
+		{name: "spent by a schedule", text: sqlSpent + ` AND schedule_id = ?`, args: []any{"", ""}, want: []string{"runs_schedule (schedule_id=? AND id>?)"}},
+		{name: "spent by an agent", text: sqlSpent + ` AND agent_id = ?`, args: []any{"", ""}, want: []string{"runs_agent (agent_id=? AND id>?)"}},
+		{name: "spent by all", text: sqlSpent, args: []any{""}, want: []string{"sqlite_autoindex_runs_1 (id>?)"}},
 		{name: "a run", text: sqlRunByID, args: []any{""}, want: []string{"r USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
 	} {
 		rows, err := db.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.text, c.args...)
