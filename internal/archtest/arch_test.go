@@ -41,6 +41,7 @@ var layers = map[string][]string{ // never written
 	"internal/scheduler": {"L0", "L1"},
 	"internal/registry":  {"L0", "L1"},
 	"internal/relay":     {"L0", "L1"},
+	"internal/incident":  {"L0", "L1"},
 	"internal/api":       {"L0", "L1", "internal/tenant", "internal/auth"},
 
 	"internal/cli":    {"L0", "L1", "internal/client"},
@@ -53,7 +54,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant"}
-	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/api"}
+	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/api"}
 )
 
 // homes says where each third-party library lives. A library that is not here
@@ -73,7 +74,7 @@ var homes = map[string][]string{ // never written
 	"github.com/a2aproject/a2a-go/v2":     {"internal/a2a"},
 	"github.com/prometheus/client_golang": {"internal/daemon"},
 	"golang.org/x/sys/unix":               {"internal/auth", "internal/execagent", "internal/sqlite"},
-	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent"},
+	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident"},
 }
 
 // source is one production file.
