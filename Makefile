@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/molecule-ai/molecli/internal/molecule.version=$(V
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 E2E     := internal/e2e/peers
 
-.PHONY: all build demo test crash oracle bench fuzz peers check lint vuln tidy clean
+.PHONY: all build demo test crash oracle exhaustive bench fuzz peers check lint vuln tidy clean
 
 all: build
 
@@ -26,6 +26,9 @@ crash: ## kill -9 at 1,000 random points under 500 fires a second
 
 oracle: ## the clock against a walk through real time: all zones, changes of 2000 to 2037, 1,000 expressions
 	MOLECULE_ORACLE=all $(GO) test -count=1 -timeout 60m -run TestOracle -v ./internal/cron
+
+exhaustive: ## each of the 2^32 addresses of IPv4 against a table of its own
+	MOLECULE_EXHAUSTIVE=all $(GO) test -count=1 -timeout 20m -run TestIPv4 -v ./internal/netguard
 
 bench: build ## every figure of docs/benchmarks.md, with the command beside it
 	bash scripts/bench

@@ -99,8 +99,8 @@ func TestNew_refusesWhatCannotBeMeant(t *testing.T) {
 		opts Options
 		says string
 	}{
-		{"everything", open("0.0.0.0/0"), "would open 169.254.0.0/16"},
-		{"everything on IPv6", open("::/0"), "would open fd00:ec2::254/128"},
+		{"everything", open("0.0.0.0/0"), "would open 0.0.0.0/8 (this machine)"},
+		{"everything on IPv6", open("::/0"), "would open ::/96 (loopback)"},
 		{"loopback", open("127.0.0.0/8"), "would open 127.0.0.0/8 (loopback)"},
 		{"part of loopback", open("127.0.0.1/32"), "would open 127.0.0.0/8 (loopback)"},
 		{"loopback on IPv6", open("::1/128"), "would open ::/96 (loopback)"},

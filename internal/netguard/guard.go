@@ -87,21 +87,22 @@ func (g *Guard) SetBound(ports []uint16) {
 // InstanceID returns what outbound requests carry to be recognised by.
 func (g *Guard) InstanceID() string { return g.instance }
 
-// ourselves reports whether to is a listener of this daemon. That the addresses
-// of this machine cannot be listed counts as yes.
-func (g *Guard) ourselves(to netip.AddrPort) bool {
+// ourselves reports whether a, which has the marks m, is a listener of this
+// daemon at that port. That the addresses of this machine cannot be listed
+// counts as yes.
+func (g *Guard) ourselves(a netip.Addr, m mark, port uint16) bool {
 	ports := g.bound.Load()
-	if ports == nil || !slices.Contains(*ports, to.Port()) {
+	if ports == nil || !slices.Contains(*ports, port) {
 		return false
 	}
-	if g.table.here(to.Addr()) {
+	if m&own != 0 {
 		return true
 	}
 	addrs, err := g.interfaces()
 	if err != nil {
 		return true
 	}
-	return slices.ContainsFunc(addrs, func(a netip.Addr) bool { return plain(a) == to.Addr() })
+	return slices.ContainsFunc(addrs, func(here netip.Addr) bool { return plain(here) == a })
 }
 
 // machineAddrs asks the kernel for the addresses of this machine.
