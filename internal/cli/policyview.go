@@ -89,7 +89,7 @@ func maxRunsText(s molecule.Schedule) string {
 // each.
 func policyCell(s molecule.Schedule) term.Cell {
 	var words []string
-	c := s.Policy.Canonical()
+	c := s.Canonical()
 	for _, word := range []string{
 		string(c.CatchUp), string(c.Overlap), jitterText(s.Effective()), budgetText(c.Budget),
 	} {

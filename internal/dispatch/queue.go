@@ -72,7 +72,7 @@ func (b byDue) Less(i, j int) bool {
 func (b byDue) Swap(i, j int) { b[i], b[j] = b[j], b[i] }
 
 // Push implements heap.Interface.
-func (b *byDue) Push(x any) { *b = append(*b, x.(*held)) }
+func (b *byDue) Push(x any) { *b = append(*b, x.(*held)) } //nolint:errcheck // nothing else is ever pushed
 
 // Pop implements heap.Interface.
 func (b *byDue) Pop() any {

@@ -98,7 +98,7 @@ func (p planner) passed(spec cron.Schedule, s molecule.Schedule) (passed, error)
 
 // choose decides by the catch-up policy which of the slots that passed fire.
 func (p planner) choose(c passed, spec cron.Schedule, s molecule.Schedule) passed {
-	policy := s.Policy.Effective()
+	policy := s.Effective()
 	most := 1
 	if policy.CatchUp == molecule.CatchUpAll {
 		most = policy.CatchUpMax
@@ -214,7 +214,7 @@ func (p planner) fire(d molecule.Due, spec cron.Schedule, slot time.Time, missed
 	if d.OpenRuns == 0 {
 		return r
 	}
-	switch s.Policy.Effective().Overlap {
+	switch s.Effective().Overlap {
 	case molecule.OverlapSkip:
 		return ended(r, molecule.OutcomeSkippedOverlap, "the run before it is still open")
 	case molecule.OverlapQueue:

@@ -202,5 +202,5 @@ func (s *Service) windowOf(ctx context.Context, r molecule.Run) time.Duration {
 	if err != nil {
 		next = time.Time{}
 	}
-	return catchUpWindow(sched.Policy.Effective(), r.Slot, next)
+	return catchUpWindow(sched.Effective(), r.Slot, next)
 }

@@ -70,7 +70,7 @@ func (s *Service) tellLoop() {
 func (s *Service) CreateSchedule(ctx context.Context, in *molecule.Schedule) error {
 	fresh := molecule.Schedule{
 		Name: in.Name, Agent: in.Agent, Cron: in.Cron, TZ: in.TZ, DST: in.DST, Seconds: in.Seconds, Phase: in.Phase,
-		Prompt: in.Prompt, Timeout: in.Timeout, Policy: in.Policy.Canonical(), State: molecule.ScheduleActive,
+		Prompt: in.Prompt, Timeout: in.Timeout, Policy: in.Canonical(), State: molecule.ScheduleActive,
 	}
 	if fresh.Timeout == 0 {
 		fresh.Timeout = molecule.Duration(molecule.DefaultTimeout)
@@ -186,7 +186,7 @@ func apply(s *molecule.Schedule, up molecule.ScheduleUpdate) {
 	set(&s.Prompt, up.Prompt)
 	set(&s.Timeout, up.Timeout)
 	applyPolicy(&s.Policy, up)
-	s.Policy = s.Policy.Canonical()
+	s.Policy = s.Canonical()
 }
 
 func applyPolicy(p *molecule.Policy, up molecule.ScheduleUpdate) {
