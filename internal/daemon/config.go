@@ -44,6 +44,8 @@ type NetworkConfig struct {
 	LocalAgents    string   `yaml:"local_agents"`
 	Resolver       string   `yaml:"resolver"`
 	AllowPrefixes  []string `yaml:"allow_prefixes"`
+	AllowSinkHosts []string `yaml:"allow_sink_hosts"`
+	SinkProxy      string   `yaml:"sink_proxy"`
 	BehindTLSProxy bool     `yaml:"behind_tls_proxy"`
 }
 
@@ -250,6 +252,8 @@ func settings() []setting {
 		{"network.local_agents", text(func(c *Config) *string { return &c.Network.LocalAgents })},
 		{"network.resolver", text(func(c *Config) *string { return &c.Network.Resolver })},
 		{"network.allow_prefixes", list(func(c *Config) *[]string { return &c.Network.AllowPrefixes })},
+		{"network.allow_sink_hosts", list(func(c *Config) *[]string { return &c.Network.AllowSinkHosts })},
+		{"network.sink_proxy", text(func(c *Config) *string { return &c.Network.SinkProxy })},
 		{"network.behind_tls_proxy", parsed(func(c *Config) *bool { return &c.Network.BehindTLSProxy }, strconv.ParseBool)},
 		{"tenant.trust_fly_replay", text(func(c *Config) *string { return &c.Tenant.TrustFlyReplay })},
 		{"dispatch.max_in_progress", parsed(func(c *Config) *int { return &c.Dispatch.MaxInProgress }, strconv.Atoi)},

@@ -108,7 +108,10 @@ func (d *Daemon) dialling(at []address) error {
 	if err != nil {
 		return err
 	}
-	opts := netguard.Options{Local: local, InstanceID: uuid.NewString(), MaxConnects: d.cfg.Dispatch.MaxInProgress}
+	opts := netguard.Options{
+		Local: local, InstanceID: uuid.NewString(), MaxConnects: d.cfg.Dispatch.MaxInProgress,
+		AllowSinkHosts: d.cfg.Network.AllowSinkHosts, SinkProxy: d.cfg.Network.SinkProxy,
+	}
 	if d.cfg.Network.Resolver != "system" {
 		opts.Resolver = d.cfg.Network.Resolver
 	}

@@ -19,6 +19,7 @@ func within(a netip.Addr, ranges []netip.Prefix) bool {
 type permit struct {
 	class    Class
 	loopback bool // also 127.0.0.1 and ::1: the name was localhost and agents may be here
+	opened   bool // of class Service: the configuration opened its origin
 }
 
 // judge returns why a call may not go to an address and port; "" when it may.
@@ -33,9 +34,11 @@ func (g *Guard) judge(p permit, to netip.AddrPort) reason {
 		return reasonSelf
 	case m&metadata != 0:
 		return reasonMetadata
-	case p.class == Operator:
-		return "" // the operator's address was compared before; it may be anything else
-	case m == 0, p.loopback && isLocalhost(a), within(a, g.allowed):
+	case p.class == Operator, p.class == Stored, p.opened:
+		return "" // what the operator wrote was compared before; it may be anything else
+	case m == 0, p.class == Agent && m == private:
+		return ""
+	case p.class == Agent && (p.loopback && isLocalhost(a) || within(a, g.allowed)):
 		return ""
 	}
 	return reasonAddress

@@ -53,7 +53,7 @@ func (g *Guard) CloseIdle() {
 
 func (g *Guard) newClients() map[clientKey]*http.Client {
 	all := make(map[clientKey]*http.Client)
-	for _, class := range []Class{Agent, Operator} {
+	for _, class := range []Class{Agent, Operator, Service, Stored} {
 		all[clientKey{class, false}] = g.newClient(class, headerTimeout)
 		all[clientKey{class, true}] = g.newClient(class, 0)
 	}
@@ -67,6 +67,9 @@ func (g *Guard) newClient(class Class, headers time.Duration) *http.Client {
 		return g.dial(ctx, class, addr)
 	})
 	t.ResponseHeaderTimeout = headers
+	if class == Service && g.proxy != nil {
+		t.Proxy = http.ProxyURL(g.proxy) // of the configuration; the environment has no say
+	}
 	return &http.Client{Transport: &guarded{guard: g, class: class, base: t}, CheckRedirect: stay}
 }
 
@@ -118,17 +121,23 @@ func (t *guarded) check(req *http.Request) error {
 	if !ok {
 		return noTarget()
 	}
-	if t.class == Agent {
-		_, err := t.guard.CheckURL(req.URL.String())
+	var err error
+	switch raw := req.URL.String(); t.class {
+	case Agent:
+		_, err = t.guard.CheckURL(raw)
 		return err
-	}
-	if _, err := t.guard.CheckOperatorURL(req.URL.String()); err != nil {
+	case Service:
+		_, err = t.guard.CheckServiceURL(raw, target.Hosts)
 		return err
+	case Stored:
+		_, err = t.guard.CheckStoredURL(raw, target.Plaintext)
+	default:
+		_, err = t.guard.CheckOperatorURL(raw)
 	}
-	if !SameHostPort(target.Host, HostPort(req.URL)) {
+	if err == nil && !SameHostPort(target.Host, HostPort(req.URL)) {
 		return otherHost()
 	}
-	return nil
+	return err
 }
 
 // noTarget is the error for a request nobody vouches for.

@@ -74,7 +74,7 @@ func TestClient_carriesOnlyWhatItShould(t *testing.T) {
 			t.Errorf("what the agent saw (-got +want):\n%s", diff)
 		}
 	}
-	req, err := http.NewRequestWithContext(WithTarget(t.Context(), Target{Operator, HostPort(mustURL(t, s.URL))}), http.MethodGet, s.URL, nil)
+	req, err := http.NewRequestWithContext(WithTarget(t.Context(), Target{Class: Operator, Host: HostPort(mustURL(t, s.URL))}), http.MethodGet, s.URL, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,12 +167,12 @@ func TestClient_refusesRequestsNobodyVouchesFor(t *testing.T) {
 		{"no target, operator's client", Operator, t.Context(), reasonHost},
 		{"zero target", Agent, WithTarget(t.Context(), Target{}), reasonHost},
 		{"no class at all", 0, WithTarget(t.Context(), Target{Host: at}), reasonHost},
-		{"unknown class", 7, WithTarget(t.Context(), Target{7, at}), reasonHost},
-		{"agent with the operator's client", Operator, WithTarget(t.Context(), Target{Agent, at}), reasonHost},
-		{"operator with the agents' client", Agent, WithTarget(t.Context(), Target{Operator, at}), reasonHost},
+		{"unknown class", 7, WithTarget(t.Context(), Target{Class: 7, Host: at}), reasonHost},
+		{"agent with the operator's client", Operator, WithTarget(t.Context(), Target{Class: Agent, Host: at}), reasonHost},
+		{"operator with the agents' client", Agent, WithTarget(t.Context(), Target{Class: Operator, Host: at}), reasonHost},
 		{"operator without a stored host", Operator, WithTarget(t.Context(), Target{Class: Operator}), reasonHost},
-		{"operator's other port", Operator, WithTarget(t.Context(), Target{Operator, "localhost:1"}), reasonHost},
-		{"operator's other host", Operator, WithTarget(t.Context(), Target{Operator, "127.0.0.2:" + trap.port}), reasonHost},
+		{"operator's other port", Operator, WithTarget(t.Context(), Target{Class: Operator, Host: "localhost:1"}), reasonHost},
+		{"operator's other host", Operator, WithTarget(t.Context(), Target{Class: Operator, Host: "127.0.0.2:" + trap.port}), reasonHost},
 	} {
 		for name, c := range map[string]*http.Client{"client": g.Client(tt.client), "patient client": g.PatientClient(tt.client)} {
 			_, err := send(tt.ctx, t, c, "http://"+at+"/")
@@ -221,7 +221,7 @@ func TestDial_refusesWhatTheTransportShouldNotAsk(t *testing.T) {
 	for name, ctx := range map[string]context.Context{
 		"no target":   t.Context(),
 		"other class": WithTarget(t.Context(), Target{Class: Agent}),
-		"other place": WithTarget(t.Context(), Target{Operator, "127.0.0.1:1"}),
+		"other place": WithTarget(t.Context(), Target{Class: Operator, Host: "127.0.0.1:1"}),
 	} {
 		_, err := g.dial(ctx, Operator, at)
 		if got := reasonOf(t, err); got != reasonHost {
@@ -251,7 +251,7 @@ func TestClient_neverLendsAConnectionToAnotherClass(t *testing.T) {
 		t.Errorf("agent: got reason %q, want %q", got, reasonAddress)
 	}
 	// Nor may an operator's request with another stored address use it.
-	other := WithTarget(t.Context(), Target{Operator, "127.0.0.1:1"})
+	other := WithTarget(t.Context(), Target{Class: Operator, Host: "127.0.0.1:1"})
 	_, err = send(other, t, g.Client(Operator), s.URL)
 	if got := reasonOf(t, err); got != reasonHost {
 		t.Errorf("other operator: got reason %q, want %q", got, reasonHost)
@@ -279,7 +279,7 @@ func TestClient_takesTheNamesOfLoopbackForOne(t *testing.T) {
 	g := newGuard(t, Options{})
 	stored := HostPort(mustURL(t, named(t, s, "[::1]")))
 	for _, host := range []string{"127.0.0.1", "localhost"} {
-		res, err := send(WithTarget(t.Context(), Target{Operator, stored}), t, g.Client(Operator), named(t, s, host))
+		res, err := send(WithTarget(t.Context(), Target{Class: Operator, Host: stored}), t, g.Client(Operator), named(t, s, host))
 		if err != nil {
 			t.Errorf("%s, stored as %s: %v", host, stored, err)
 			continue
@@ -299,7 +299,7 @@ func TestClient_boundsWaitingForHeadersAndTheirSize(t *testing.T) {
 		<-release
 	}))
 	t.Cleanup(s.Close)
-	ctx := WithTarget(t.Context(), Target{Operator, HostPort(mustURL(t, s.URL))})
+	ctx := WithTarget(t.Context(), Target{Class: Operator, Host: HostPort(mustURL(t, s.URL))})
 	g := newGuard(t, Options{})
 	if _, err := send(ctx, t, g.Client(Operator), s.URL+"/large"); err == nil || !strings.Contains(err.Error(), "headers exceeded") {
 		t.Errorf("got error %v, want one of too large headers", err)

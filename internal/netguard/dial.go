@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -33,7 +34,7 @@ func (g *Guard) dial(ctx context.Context, class Class, addr string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
-	if class == Operator && !SameHostPort(t.Host, addr) {
+	if (class == Operator || class == Stored) && !SameHostPort(t.Host, addr) {
 		return nil, otherHost()
 	}
 	select {
@@ -43,6 +44,12 @@ func (g *Guard) dial(ctx context.Context, class Class, addr string) (net.Conn, e
 		return nil, fmt.Errorf("wait to connect: %w", context.Cause(ctx))
 	}
 	p := permit{class: class, loopback: g.local && strings.EqualFold(host, localName)}
+	if class == Service {
+		p.opened = g.opened("", addr) || g.proxy != nil && SameHostPort(HostPort(g.proxy), addr)
+		if !p.opened && !slices.ContainsFunc(t.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+			return nil, otherHost()
+		}
+	}
 	addrs, err := g.resolve(ctx, p, host, port)
 	if err != nil {
 		return nil, err
@@ -76,7 +83,7 @@ func (g *Guard) lookUp(ctx context.Context, p permit, host string) (addrs []neti
 		return []netip.Addr{a}, false, nil
 	}
 	if strings.EqualFold(host, localName) {
-		if p.class == Agent && !p.loopback {
+		if p.class == Agent && !p.loopback || p.class == Service && !p.opened {
 			return nil, false, refuseAddress(reasonAddress)
 		}
 		both := localhost()

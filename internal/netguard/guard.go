@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"sync/atomic"
 
@@ -16,11 +17,13 @@ const defaultMaxConnects = 64
 
 // Options says what a guard opens beside the public addresses, and how.
 type Options struct {
-	Local         bool           // agents may be on this machine, as localhost
-	AllowPrefixes []netip.Prefix // ranges to open to agents
-	Resolver      string         // a name server as ip:port; "" is the system's
-	InstanceID    string         // sent with every request, to recognise our own
-	MaxConnects   int            // connects in progress at once; zero is 64
+	Local          bool           // agents may be on this machine, as localhost
+	AllowPrefixes  []netip.Prefix // ranges to open to agents
+	Resolver       string         // a name server as ip:port; "" is the system's
+	AllowSinkHosts []string       // origins of services that may be anywhere and speak plain http
+	SinkProxy      string         // an origin; services, and nobody else, are called through it
+	InstanceID     string         // sent with every request, to recognise our own
+	MaxConnects    int            // connects in progress at once; zero is 64
 
 	// Interfaces lists the addresses of this machine; nil asks the kernel.
 	Interfaces func() ([]netip.Addr, error)
@@ -32,6 +35,8 @@ type Guard struct {
 	local      bool
 	allowed    []netip.Prefix
 	table      table
+	sinkHosts  []*url.URL
+	proxy      *url.URL
 	resolver   *net.Resolver
 	instance   string
 	slots      chan struct{} // one for each connect in progress
@@ -58,6 +63,14 @@ func New(o Options) (*Guard, error) {
 	var err error
 	if g.allowed, err = g.table.openable(o.AllowPrefixes); err != nil {
 		return nil, err
+	}
+	if g.sinkHosts, err = origins(o.AllowSinkHosts); err != nil {
+		return nil, err
+	}
+	if o.SinkProxy != "" {
+		if g.proxy, err = origin("network.sink_proxy", o.SinkProxy); err != nil {
+			return nil, err
+		}
 	}
 	if g.resolver, err = newResolver(o.Resolver); err != nil {
 		return nil, err

@@ -58,7 +58,8 @@ func parseMarks(t *testing.T, text string) (m mark) {
 	t.Helper()
 	for word := range strings.FieldsSeq(text) {
 		switch word {
-		case "open":
+		case "private":
+			m |= private
 		case "refused":
 			m |= refused
 		case "metadata":
@@ -79,15 +80,7 @@ func generated(t *testing.T) (source []byte, read time.Time) {
 	t.Helper()
 	policy := readRegistry(t, "policy.csv")
 	read = policy.read
-	open := make(map[netip.Prefix]bool)
-	var all []span
-	for _, s := range policy.spans {
-		if s.marks == 0 {
-			open[s.prefix] = true
-			continue
-		}
-		all = append(all, s)
-	}
+	all := policy.spans
 	for _, file := range []string{"ipv4.csv", "ipv6.csv"} {
 		r := readRegistry(t, file)
 		if r.read.Before(read) {
@@ -95,7 +88,7 @@ func generated(t *testing.T) (source []byte, read time.Time) {
 		}
 		for _, s := range r.spans {
 			known := slices.ContainsFunc(all, func(o span) bool { return o.prefix == s.prefix })
-			if !open[s.prefix] && !known {
+			if !known {
 				all = append(all, s)
 			}
 		}
@@ -127,7 +120,7 @@ func ranges() []span {
 
 func marksText(m mark) string {
 	var words []string
-	for i, word := range []string{"refused", "metadata", "own", "sealed"} {
+	for i, word := range []string{"refused", "metadata", "own", "sealed", "private"} {
 		if m&(1<<i) != 0 {
 			words = append(words, word)
 		}

@@ -7,8 +7,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// mark is what is known of an address; a set of bits. No bit: agents may be
-// there.
+// mark is what is known of an address; a set of bits. No bit: a public address.
 type mark uint8
 
 // The marks.
@@ -17,6 +16,7 @@ const (
 	metadata                  // where platforms keep credentials: refused to everybody
 	own                       // leads to this machine whatever its interfaces are
 	sealed                    // no configuration opens it
+	private                   // agents may be there, services on the Internet are not
 )
 
 // span is one row of ranges.go: a prefix, its marks and what to call it.

@@ -16,12 +16,20 @@ type Class int
 const (
 	Agent    Class = iota + 1 // an agent or a remote principal: held to the address table
 	Operator                  // an administrator on the socket: exactly the stored host and port
+	Service                   // a service on the Internet: https, public addresses, hosts of its own
+	Stored                    // a sink of the secret map: exactly the host and port that stand there
 )
 
 // Target is what a request may be sent to.
 type Target struct {
 	Class Class
-	Host  string // of class Operator: the stored host:port, as [HostPort] returns it
+
+	// Host is the stored host:port of the classes Operator and Stored, as
+	// [HostPort] returns it.
+	Host string
+
+	Hosts     []string // of class Service: what it may be called at
+	Plaintext bool     // of class Stored: http also where it leaves this machine
 }
 
 type targetKey struct{}
@@ -34,7 +42,7 @@ func WithTarget(ctx context.Context, t Target) context.Context {
 // targetFrom returns the target of ctx when it is of the class.
 func targetFrom(ctx context.Context, class Class) (Target, bool) {
 	t, ok := ctx.Value(targetKey{}).(Target)
-	return t, ok && t.Class == class && (class == Agent || class == Operator)
+	return t, ok && t.Class == class && class >= Agent && class <= Stored
 }
 
 // HostPort returns the host and port that u is dialled at, "" when u is no

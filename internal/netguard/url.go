@@ -34,19 +34,19 @@ func (g *Guard) CheckOperatorURL(raw string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.checkOperatorHost(w); err != nil {
+	if err := g.checkStoredHost(Operator, w); err != nil {
 		return nil, err
 	}
 	return w.parse(raw)
 }
 
-// checkOperatorHost judges a host that an administrator wrote. One that is a
+// checkStoredHost judges a host that an administrator wrote. One that is a
 // name is judged again when it is resolved.
-func (g *Guard) checkOperatorHost(w written) error {
+func (g *Guard) checkStoredHost(class Class, w written) error {
 	if platformName(w.host) {
 		return refuseAddress(reasonMetadata)
 	}
-	p := permit{class: Operator}
+	p := permit{class: class}
 	if strings.EqualFold(w.host, localName) {
 		return g.judgeLocal(p, w)
 	}
@@ -128,6 +128,9 @@ func (w written) number() uint16 {
 	}
 	return uint16(n)
 }
+
+// numberText writes a port.
+func numberText(port uint16) string { return strconv.FormatUint(uint64(port), 10) }
 
 // parse returns the URL as net/url reads it, which has to be as we did.
 func (w written) parse(raw string) (*url.URL, error) {
