@@ -85,7 +85,7 @@ func DefaultConfig() Config {
 	return Config{
 		Listen:  []string{},
 		Auth:    AuthConfig{Operators: []string{}},
-		Network: NetworkConfig{LocalAgents: "auto", Resolver: "system", AllowPrefixes: []string{}},
+		Network: NetworkConfig{LocalAgents: "auto", Resolver: "system", AllowPrefixes: []string{}, AllowSinkHosts: []string{}},
 		Tenant:  TenantConfig{TrustFlyReplay: "auto"},
 		Dispatch: DispatchConfig{
 			MaxInProgress: 64, Drain: 20 * time.Second, PhantomReplies: []string{"(no response generated)"},

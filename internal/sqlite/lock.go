@@ -60,8 +60,11 @@ func writePID(f *os.File) error {
 	return err
 }
 
-// release gives the directory back.
-func (l *lock) release() error { return l.file.Close() }
+// release gives the directory back. To close the file is not enough: a child
+// that was forked and has not reached its exec holds the lock with us.
+func (l *lock) release() error {
+	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
+}
 
 // prepareDir makes dir, or checks that it is a directory of ours; one that
 // others may read is tightened.
