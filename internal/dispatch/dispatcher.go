@@ -51,8 +51,9 @@ type Options struct {
 	Budget   molecule.Budget // of all runs together
 	// Drain is how long runs on their way may go on when the daemon stops.
 	Drain time.Duration
-	// Stale says why a run that was claimed and never sent is no longer worth
-	// sending; empty means send it. nil sends all.
+	// Stale says why a run that an earlier process claimed and never sent is no
+	// longer worth sending; empty means send it. nil sends all. now is when it was
+	// found: that it waits for its turn since then makes no run stale.
 	Stale func(ctx context.Context, r molecule.Run, now time.Time) string
 	// Finished is told of each run that has ended; nil is nobody.
 	Finished func(molecule.Run)
@@ -74,7 +75,7 @@ func New(o Options) *Dispatcher {
 
 // Enqueue takes runs over. It never waits; a run that is held already is left.
 func (d *Dispatcher) Enqueue(runs []molecule.Run) {
-	if d.queues.add(runs) {
+	if d.queues.add(runs, time.Time{}) {
 		d.wake()
 	}
 }
@@ -151,7 +152,7 @@ func (d *Dispatcher) adopt(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read open runs: %w", err)
 	}
-	d.queues.add(open)
+	d.queues.add(open, molecule.Now())
 	d.queues.relist()
 	return nil
 }
@@ -179,8 +180,8 @@ func (d *Dispatcher) carry(deliveries, storing context.Context, r molecule.Run) 
 	pprof.Do(deliveries, labels, func(deliveries context.Context) {
 		deliveries, cancel := context.WithCancelCause(deliveries)
 		defer cancel(nil)
-		d.queues.attach(r.ID, cancel)
-		j := &journey{Dispatcher: d, run: r, deliveries: deliveries, storing: storing}
+		adopted := d.queues.attach(r.ID, cancel)
+		j := &journey{Dispatcher: d, run: r, adopted: adopted, deliveries: deliveries, storing: storing}
 		err := supervised.Guard(j.travel)
 		if err == nil {
 			return

@@ -42,6 +42,7 @@ const (
 type journey struct {
 	*Dispatcher
 	run        molecule.Run
+	adopted    time.Time       // when it was found in the store; zero: whoever claimed it handed it over
 	deliveries context.Context // ends when the daemon stops delivering, or the run is canceled
 	storing    context.Context // ends when the daemon stops altogether
 	broken     bool            // by a mistake of ours
@@ -134,10 +135,10 @@ func (j *journey) overBudget(agent molecule.Agent) (string, error) {
 func (j *journey) resume() (ended bool, err error) {
 	switch {
 	case j.run.State == molecule.RunClaimed:
-		if j.Stale == nil {
+		if j.Stale == nil || j.adopted.IsZero() {
 			return false, nil
 		}
-		why := j.Stale(j.storing, j.run, molecule.Now())
+		why := j.Stale(j.storing, j.run, j.adopted)
 		if why == "" {
 			return false, nil
 		}

@@ -27,7 +27,7 @@ type queues struct {
 	held      map[string]*held // by id
 	later     byDue
 	agents    map[string]*agentQueue
-	schedules map[string]int // runs under way of each schedule that must be alone
+	schedules map[string]int // runs under way of each schedule
 	ready     []*agentQueue  // those with a run that waits and a place for it, in turn
 	active    int
 }
@@ -35,17 +35,20 @@ type queues struct {
 // held is one run this process has taken over.
 type held struct {
 	run      molecule.Run
+	adopted  time.Time // when it was found in the store; zero: whoever claimed it handed it over
+	come     bool      // its time has come
 	active   bool
 	canceled string                  // why; set once
 	cancel   context.CancelCauseFunc // of its delivery, once it is under way
 }
 
-// alone reports whether no other run of its schedule may be under way.
-func (h *held) alone() bool {
-	r := h.run
-	byHand := r.Trigger == molecule.TriggerManual || r.Trigger == molecule.TriggerRetry
-	return r.ScheduleID != "" && !byHand && r.Policy.Overlap != molecule.OverlapAllow
+// ofSlot reports whether it is the run of a slot, and not of a person.
+func (h *held) ofSlot() bool {
+	return h.run.ScheduleID != "" && (h.run.Trigger == molecule.TriggerCron || h.late())
 }
+
+// alone reports whether it waits until no run of its schedule is under way.
+func (h *held) alone() bool { return h.ofSlot() && h.run.Policy.Overlap != molecule.OverlapAllow }
 
 func (h *held) late() bool { return h.run.Trigger == molecule.TriggerCatchUp }
 
@@ -88,19 +91,20 @@ func newQueues() *queues {
 }
 
 // add takes over the runs that are not held yet and reports whether there were
-// any. One that replaces others has them canceled.
-func (q *queues) add(runs []molecule.Run) bool {
+// any. adopted is when they were found in the store; zero when whoever claimed
+// them hands them over.
+func (q *queues) add(runs []molecule.Run, adopted time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	added := false
 	for _, r := range runs {
-		if q.held[r.ID] != nil {
+		if h := q.held[r.ID]; h != nil {
+			if adopted.IsZero() {
+				h.adopted = adopted // it was found before it was handed over
+			}
 			continue
 		}
-		h := &held{run: r}
-		if h.alone() && r.Policy.Overlap == molecule.OverlapReplace && r.State == molecule.RunClaimed {
-			q.replace(r)
-		}
+		h := &held{run: r, adopted: adopted}
 		q.held[r.ID] = h
 		heap.Push(&q.later, h)
 		added = true
@@ -108,11 +112,21 @@ func (q *queues) add(runs []molecule.Run) bool {
 	return added
 }
 
-// replace cancels the runs of the schedule of r that r takes the place of.
-func (q *queues) replace(r molecule.Run) {
-	for _, h := range q.held {
-		if h.run.ScheduleID == r.ScheduleID && h.alone() && h.run.Slot.Before(r.Slot) {
-			q.stop(h, "replaced by the run of "+r.Slot.Format(time.RFC3339))
+// replace cancels what must not go on now that the time of h has come: the runs
+// of earlier slots, or h itself, when the time of a later one came first. A
+// person's run is left to its end.
+func (q *queues) replace(h *held) {
+	if h.run.Policy.Overlap != molecule.OverlapReplace || !h.ofSlot() {
+		return
+	}
+	const by = "replaced by the run of "
+	for _, o := range q.held {
+		switch {
+		case o.run.ScheduleID != h.run.ScheduleID || !o.ofSlot():
+		case o.run.Slot.Before(h.run.Slot):
+			q.stop(o, by+h.run.Slot.Format(time.RFC3339))
+		case o.run.Slot.After(h.run.Slot) && o.come:
+			q.stop(h, by+o.run.Slot.Format(time.RFC3339))
 		}
 	}
 }
@@ -156,8 +170,9 @@ type canceled struct{ why string }
 func (c canceled) Error() string { return c.why }
 func (c canceled) Unwrap() error { return molecule.ErrRunCanceled }
 
-// attach gives a run under way what cancels it.
-func (q *queues) attach(id string, cancel context.CancelCauseFunc) {
+// attach gives a run under way what cancels it. It returns when the run was
+// found in the store; zero when it was handed over.
+func (q *queues) attach(id string, cancel context.CancelCauseFunc) (adopted time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	h := q.held[id]
@@ -165,6 +180,7 @@ func (q *queues) attach(id string, cancel context.CancelCauseFunc) {
 	if h.canceled != "" {
 		cancel(canceled{h.canceled})
 	}
+	return h.adopted
 }
 
 func (q *queues) of(agentID string) *agentQueue {
@@ -189,9 +205,11 @@ func (q *queues) take(now time.Time) (taken []molecule.Run, next time.Time) {
 			break
 		}
 		heap.Pop(&q.later)
+		h.come = true
 		a := q.of(h.run.AgentID)
 		a.waiting = append(a.waiting, h)
 		q.list(a)
+		q.replace(h)
 	}
 	for _, a := range q.ready {
 		a.listed = false
@@ -236,8 +254,8 @@ func (q *queues) begin(a *agentQueue, h *held) {
 	if h.late() {
 		a.late++
 	}
-	if h.alone() {
-		q.schedules[h.run.ScheduleID]++
+	if id := h.run.ScheduleID; id != "" {
+		q.schedules[id]++
 	}
 }
 
@@ -275,9 +293,9 @@ func (q *queues) release(r molecule.Run) {
 	if h.late() {
 		a.late--
 	}
-	if h.alone() {
-		if q.schedules[r.ScheduleID]--; q.schedules[r.ScheduleID] == 0 {
-			delete(q.schedules, r.ScheduleID)
+	if id := h.run.ScheduleID; id != "" {
+		if q.schedules[id]--; q.schedules[id] == 0 {
+			delete(q.schedules, id)
 		}
 	}
 	if a.active == 0 && len(a.waiting) == 0 {

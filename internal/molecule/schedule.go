@@ -162,7 +162,6 @@ type Explanation struct {
 type Due struct {
 	Schedule  Schedule
 	OpenRuns  int        // runs of it that have not ended
-	Waiting   int        // those among them that nothing was sent of
 	Calendars []Calendar // those its exclusions name
 }
 

@@ -218,7 +218,7 @@ func (p planner) fire(d molecule.Due, spec cron.Schedule, slot time.Time, missed
 	case molecule.OverlapSkip:
 		return ended(r, molecule.OutcomeSkippedOverlap, "the run before it is still open")
 	case molecule.OverlapQueue:
-		if d.Waiting > 0 {
+		if d.OpenRuns > 1 {
 			return ended(r, molecule.OutcomeSkippedOverlap, "the run before it is still open, and one waits for its end")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,14 +19,20 @@ import (
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
-// courier answers for every exec agent; behave is asked by agent name.
-type courier struct {
-	behave func(ctx context.Context, d molecule.Delivery) molecule.Reply
+// behaviour stands for the agents; which of them is asked is in the delivery.
+type behaviour func(ctx context.Context, d molecule.Delivery) molecule.Reply
+
+// Deliver implements [dispatch.Courier].
+func (b behaviour) Deliver(ctx context.Context, d molecule.Delivery) molecule.Reply { return b(ctx, d) }
+
+// caller reaches push agents, which may be away.
+type caller struct {
+	behaviour
+	there func() bool
 }
 
-func (c courier) Deliver(ctx context.Context, d molecule.Delivery) molecule.Reply {
-	return c.behave(ctx, d)
-}
+// Reachable implements [dispatch.Prober].
+func (c caller) Reachable(context.Context, molecule.Agent) bool { return c.there() }
 
 // fine answers at once.
 func fine(_ context.Context, d molecule.Delivery) molecule.Reply {
@@ -52,24 +59,44 @@ type plant struct {
 	stop       func() error
 }
 
+// world is what a plant finds around it.
+type world struct {
+	behave behaviour
+	there  func() bool          // whether push agents can be reached; nil: they can
+	jump   func() time.Duration // of the clock on the wall; nil: it never does
+	budget molecule.Budget      // of all runs together
+}
+
 // start opens the store of dir and runs the table of what fires. behave stands
 // for the agents. Call it inside a bubble; stop before the bubble ends.
-func start(t *testing.T, dir string, behave func(context.Context, molecule.Delivery) molecule.Reply, more ...supervised.Spec) *plant {
+func start(t *testing.T, dir string, behave behaviour, more ...supervised.Spec) *plant {
+	t.Helper()
+	return world{behave: behave}.start(t, dir, more...)
+}
+
+// start is the function of that name for the whole of w.
+func (w world) start(t *testing.T, dir string, more ...supervised.Spec) *plant {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
+	if w.there == nil {
+		w.there = func() bool { return true }
+	}
 	p := &plant{t: t, dir: dir, db: db, supervisor: supervised.New(supervised.Options{Log: log})}
 	events := relay.New(db, log)
 	p.dispatcher = dispatch.New(dispatch.Options{
-		Store: db, Couriers: map[molecule.AgentKind]dispatch.Courier{molecule.AgentExec: courier{behave}},
-		Drain: time.Second, Log: log,
+		Store: db,
+		Couriers: map[molecule.AgentKind]dispatch.Courier{
+			molecule.AgentExec: w.behave, molecule.AgentPush: caller{w.behave, w.there},
+		},
+		Budget: w.budget, Drain: time.Second, Log: log,
 		Stale: func(ctx context.Context, r molecule.Run, now time.Time) string { return p.service.Stale(ctx, r, now) },
 	})
 	p.service = scheduler.NewService(scheduler.ServiceOptions{Store: db, Events: events, Dispatcher: p.dispatcher})
-	loop := scheduler.New(scheduler.Options{Store: db, Dispatcher: p.dispatcher, Service: p.service, Log: log})
+	loop := scheduler.New(scheduler.Options{Store: db, Dispatcher: p.dispatcher, Service: p.service, Jump: w.jump, Log: log})
 	transitions := p.supervisor.Transitions()
 	specs := append([]supervised.Spec{
 		{Name: "store-writer", Run: db.RunWriter, Every: 30 * time.Second},
@@ -99,11 +126,17 @@ func start(t *testing.T, dir string, behave func(context.Context, molecule.Deliv
 }
 
 // onPlant calls do on a plant of its own, in a bubble.
-func onPlant(t *testing.T, behave func(context.Context, molecule.Delivery) molecule.Reply, do func(t *testing.T, p *plant)) {
+func onPlant(t *testing.T, behave behaviour, do func(t *testing.T, p *plant)) {
+	t.Helper()
+	world{behave: behave}.on(t, do)
+}
+
+// on calls do on a plant of its own in w, in a bubble.
+func (w world) on(t *testing.T, do func(t *testing.T, p *plant)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, behave)
+		p := w.start(t, dir)
 		defer p.close()
 		do(t, p)
 	})
@@ -141,6 +174,14 @@ func (p *plant) runs(name string) []molecule.Run {
 		oldest = append(oldest, page.Items[i])
 	}
 	return oldest
+}
+
+// bySlot returns the runs of a schedule by slot, the oldest first.
+func (p *plant) bySlot(name string) []molecule.Run {
+	p.t.Helper()
+	runs := p.runs(name)
+	slices.SortStableFunc(runs, func(a, b molecule.Run) int { return a.Slot.Compare(b.Slot) })
+	return runs
 }
 
 // state is what the supervisor says of a subsystem.

@@ -177,30 +177,32 @@ func waitError(ctx context.Context, err error) error {
 // Stale says why a claimed run that was never sent is no longer worth sending:
 // it is older than its catch-up window. An empty answer means send it.
 func (s *Service) Stale(ctx context.Context, r molecule.Run, now time.Time) string {
-	window := manualCatchUp
+	due, window := r.DueAt, manualCatchUp
 	if r.Trigger == molecule.TriggerCron || r.Trigger == molecule.TriggerCatchUp {
-		window = s.windowOf(ctx, r)
+		due, window = s.windowOf(ctx, r)
 	}
-	if age := now.Sub(r.DueAt); age > window {
+	if age := now.Sub(due); age > window {
 		return fmt.Sprintf("claimed and not sent until %s, which is %s late", now.Format(time.RFC3339), molecule.Duration(age.Round(time.Second)))
 	}
 	return ""
 }
 
-// windowOf is the catch-up window of the slot of r; the longest one when its
-// schedule is gone or cannot be read any more.
-func (s *Service) windowOf(ctx context.Context, r molecule.Run) time.Duration {
+// windowOf returns when the slot of r was due and how long after that it may
+// still fire; the longest time when its schedule is gone or cannot be read any
+// more. A run that catches up is due later than its slot, which makes the slot
+// no younger.
+func (s *Service) windowOf(ctx context.Context, r molecule.Run) (due time.Time, window time.Duration) {
 	sched, err := s.store.Schedule(ctx, r.ScheduleID)
 	if err != nil {
-		return longestCatchUp
+		return r.Slot, longestCatchUp
 	}
 	spec, err := s.specs.of(sched)
 	if err != nil {
-		return longestCatchUp
+		return r.Slot, longestCatchUp
 	}
 	next, err := spec.Next(r.Slot)
 	if err != nil {
 		next = time.Time{}
 	}
-	return catchUpWindow(sched.Effective(), r.Slot, next)
+	return dueTime(spec, sched, r.Slot), catchUpWindow(sched.Effective(), r.Slot, next)
 }

@@ -33,32 +33,6 @@ func TestScheduler_firesOnTheSlot(t *testing.T) {
 	})
 }
 
-func TestScheduler_skipsASlotWhileTheRunBeforeIsOpen(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		p := start(t, dir, func(ctx context.Context, d molecule.Delivery) molecule.Reply {
-			select {
-			case <-time.After(90 * time.Second):
-				return fine(ctx, d)
-			case <-ctx.Done():
-				return hang(ctx, d)
-			}
-		})
-		p.add("a")
-		time.Sleep(4*time.Minute + 45*time.Second)
-		var got []string
-		for _, r := range p.runs("a") {
-			got = append(got, string(r.Outcome))
-		}
-		if s := strings.Join(got, " "); s != "ok skipped_overlap ok skipped_overlap" {
-			t.Errorf("outcomes are %s", s)
-		}
-		covered(t, p.runs("a"))
-		p.close()
-	})
-}
-
 func TestScheduler_coversDowntimeWithOneRowAndFiresTheLatest(t *testing.T) {
 	t.Parallel()
 	cases := []struct {

@@ -195,18 +195,20 @@ func TestStale_giveUpAClaimOlderThanItsWindow(t *testing.T) {
 			name    string
 			id      string
 			trigger molecule.Trigger
-			age     time.Duration
+			moved   time.Duration // due so long behind its slot
+			age     time.Duration // of the slot
 			stale   bool
 		}{
-			{"within the period", s.ID, molecule.TriggerCron, time.Minute, false},
-			{"beyond the period", s.ID, molecule.TriggerCron, time.Minute + time.Second, true},
-			{"manual within an hour", s.ID, molecule.TriggerManual, time.Hour, false},
-			{"manual beyond an hour", s.ID, molecule.TriggerManual, time.Hour + time.Second, true},
-			{"of a schedule that is gone", "gone", molecule.TriggerCatchUp, 24 * time.Hour, false},
-			{"of a schedule long gone", "gone", molecule.TriggerCatchUp, 25 * time.Hour, true},
+			{"within the period", s.ID, molecule.TriggerCron, 0, time.Minute, false},
+			{"beyond the period", s.ID, molecule.TriggerCron, 0, time.Minute + time.Second, true},
+			{"late already, beyond the period", s.ID, molecule.TriggerCatchUp, 50 * time.Second, time.Minute + time.Second, true},
+			{"manual within an hour", s.ID, molecule.TriggerManual, 0, time.Hour, false},
+			{"manual beyond an hour", s.ID, molecule.TriggerManual, 0, time.Hour + time.Second, true},
+			{"of a schedule that is gone", "gone", molecule.TriggerCatchUp, 0, 24 * time.Hour, false},
+			{"of a schedule long gone", "gone", molecule.TriggerCatchUp, 0, 25 * time.Hour, true},
 		}
 		for _, tt := range tests {
-			r := molecule.Run{ScheduleID: tt.id, Trigger: tt.trigger, Slot: s.NextSlot, DueAt: s.NextSlot}
+			r := molecule.Run{ScheduleID: tt.id, Trigger: tt.trigger, Slot: s.NextSlot, DueAt: s.NextSlot.Add(tt.moved)}
 			why := p.service.Stale(t.Context(), r, s.NextSlot.Add(tt.age))
 			if (why != "") != tt.stale {
 				t.Errorf("%s: stale because %q, want %v", tt.name, why, tt.stale)

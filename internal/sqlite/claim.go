@@ -24,8 +24,7 @@ const (
 			SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at >= ?
 			UNION ALL SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at IS NULL)
 		LIMIT ?`
-	sqlOpenRuns = `
-		SELECT COUNT(*), COUNT(*) FILTER (WHERE state = 'claimed') FROM runs WHERE schedule_id = ? AND state <> 'finished'`
+	sqlOpenRuns = `SELECT COUNT(*) FROM runs WHERE schedule_id = ? AND state <> 'finished'`
 	// Columns that are not named keep their index entries: most slots move on
 	// and change nothing else.
 	sqlMoveOn = `
@@ -197,7 +196,7 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 func dueOf(ctx context.Context, tx *Tx, s molecule.Schedule) (molecule.Due, error) {
 	due := molecule.Due{Schedule: s}
 	rows, err := tx.query(ctx, sqlOpenRuns, s.ID)
-	_, err = all(rows, err, func(r rowScanner, _ *struct{}) error { return r.Scan(&due.OpenRuns, &due.Waiting) })
+	_, err = all(rows, err, func(r rowScanner, _ *struct{}) error { return r.Scan(&due.OpenRuns) })
 	if err != nil || len(s.Exclusions) == 0 {
 		return due, err
 	}
