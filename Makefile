@@ -27,8 +27,8 @@ crash: ## kill -9 at 1,000 random points under 500 fires a second
 oracle: ## the clock against a walk through real time: all zones, changes of 2000 to 2037, 1,000 expressions
 	MOLECULE_ORACLE=all $(GO) test -count=1 -timeout 60m -run TestOracle -v ./internal/cron
 
-exhaustive: ## each of the 2^32 addresses of IPv4 against a table of its own
-	MOLECULE_EXHAUSTIVE=all $(GO) test -count=1 -timeout 20m -run TestIPv4 -v ./internal/netguard
+exhaustive: ## each of the 2^32 addresses of IPv4 against a table of its own, and 100,000 hostile dials
+	MOLECULE_EXHAUSTIVE=all $(GO) test -count=1 -timeout 20m -run "TestIPv4|TestHostile" -v ./internal/netguard
 
 bench: build ## every figure of docs/benchmarks.md, with the command beside it
 	bash scripts/bench

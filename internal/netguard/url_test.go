@@ -271,6 +271,9 @@ func FuzzCheckURL(f *testing.F) {
 	} {
 		f.Add(raw)
 	}
+	for _, e := range readCorpus(f, "tricks.tsv") {
+		f.Add(e.text)
+	}
 	g := newGuard(f, Options{Local: true})
 	f.Fuzz(func(t *testing.T, raw string) {
 		u, err := g.CheckURL(raw)
