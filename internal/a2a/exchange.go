@@ -109,16 +109,25 @@ func retryAfter(v string, now time.Time) time.Duration {
 type envelope struct {
 	ID     json.RawMessage `json:"id"`
 	Result json.RawMessage `json:"result"`
-	Error  *struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	} `json:"error"`
+	Error  *rpcError       `json:"error"`
 }
 
-// rpcError reads the error of the body, nil when it has none.
+type rpcError struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+// rpcError reads the error of the body, nil when it has none. With a status of
+// its own it may stand there without an envelope.
 func (x *exchange) rpcError() *molecule.RPCError {
 	var e envelope
-	if json.Unmarshal(x.body, &e) != nil || e.Error == nil {
+	if json.Unmarshal(x.body, &e) != nil {
+		return nil
+	}
+	if e.Error == nil && x.status >= http.StatusMultipleChoices && json.Unmarshal(x.body, &e.Error) != nil {
+		return nil
+	}
+	if e.Error == nil || *e.Error == (rpcError{}) {
 		return nil
 	}
 	return &molecule.RPCError{Code: e.Error.Code, Message: molecule.Excerpt(e.Error.Message, 300)}

@@ -55,13 +55,14 @@ type result03 struct {
 }
 
 func (s speaker03) send(ctx context.Context, c *http.Client, d molecule.Delivery) answer {
-	params := map[string]any{
-		"message": message03{
-			Kind: "message", MessageID: d.Run.MessageID, Role: "user", Metadata: metadata(d),
-			Parts: []part03{{Kind: "text", Text: d.Text}},
-		},
-		"configuration": map[string]any{"blocking": false},
+	message := any(message03{
+		Kind: "message", MessageID: d.Run.MessageID, Role: "user", Metadata: metadata(d),
+		Parts: []part03{{Kind: "text", Text: d.Text}},
+	})
+	if s.binding == rest {
+		message = messageREST(d)
 	}
+	params := map[string]any{"message": message, "configuration": map[string]any{"blocking": false}}
 	return s.call(ctx, c, question{
 		method: "message/send", verb: http.MethodPost, path: "/v1/message:send", params: params, trace: traceparent(d),
 	})
@@ -76,7 +77,7 @@ func (s speaker03) task(ctx context.Context, c *http.Client, id string) answer {
 func (s speaker03) cancel(ctx context.Context, c *http.Client, id string) answer {
 	return s.call(ctx, c, question{
 		method: "tasks/cancel", verb: http.MethodPost, path: "/v1/tasks/" + url.PathEscape(id) + ":cancel",
-		params: map[string]any{"id": id},
+		params: map[string]any{"id": id}, named: true,
 	})
 }
 
@@ -86,6 +87,7 @@ type question struct {
 	verb   string // of HTTP+JSON
 	path   string // of HTTP+JSON
 	params map[string]any
+	named  bool // the path says it all: HTTP+JSON has an empty object for params
 	trace  string
 }
 
@@ -106,6 +108,9 @@ func (s speaker03) call(ctx context.Context, c *http.Client, q question) answer 
 	a := answer{Reply: r}
 	if r.Failure == "" && r.RPCError == nil && r.HTTPStatus < http.StatusMultipleChoices {
 		a.Usage = usage(result)
+		if s.binding == rest {
+			result = plain(result)
+		}
 		a.read03(result)
 	}
 	return a
@@ -118,6 +123,9 @@ func (s speaker03) request(ctx context.Context, q question) (*http.Request, erro
 	})
 	if s.binding == rest {
 		at, verb, body = strings.TrimRight(strings.TrimSuffix(strings.TrimRight(s.url, "/"), "/v1"), "/")+q.path, q.verb, q.params
+		if q.named {
+			body = struct{}{}
+		}
 	}
 	text, err := json.Marshal(body)
 	if err != nil {

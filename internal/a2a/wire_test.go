@@ -23,8 +23,10 @@ const (
 	sentMessage1 = `{"messageId":"` + messageID + `","role":"ROLE_USER","parts":[{"text":"Write the report."}],` + sentMetadata + `}`
 	sentMessage0 = `{"kind":"message","messageId":"` + messageID + `","role":"user","parts":[{"kind":"text","text":"Write the report."}],` + sentMetadata + `}`
 	sentMetadata = `"metadata":{"molecule/run":{"schedule":"nightly","slot":"2026-01-02T03:00:00Z","attempt":1,"deadline":"2026-01-02T03:10:00Z","trigger":"cron"}}`
+	sentMessageR = `{"messageId":"` + messageID + `","role":"ROLE_USER","content":[{"text":"Write the report."}],` + sentMetadata + `}`
 	sentParams1  = `{"message":` + sentMessage1 + `,"configuration":{"returnImmediately":true}}`
 	sentParams0  = `{"message":` + sentMessage0 + `,"configuration":{"blocking":false}}`
+	sentParamsR  = `{"message":` + sentMessageR + `,"configuration":{"blocking":false}}`
 	traceOfSend  = "00-0198c0de00007000800000000000" + "0001-SPAN-01"
 )
 
@@ -62,9 +64,9 @@ func TestDeliver_writesEachRequestAsTheDialectHasIt(t *testing.T) {
 		},
 		{
 			face:   a2atest.Face{Version: a2atest.V03, Binding: a2atest.REST},
-			send:   line{"POST", "/0.3/http/v1/message:send", sentParams0},
+			send:   line{"POST", "/0.3/http/v1/message:send", sentParamsR},
 			get:    line{"GET", "/0.3/http/v1/tasks/task-1", ""},
-			cancel: line{"POST", "/0.3/http/v1/tasks/task-1:cancel", task},
+			cancel: line{"POST", "/0.3/http/v1/tasks/task-1:cancel", "{}"},
 		},
 	} {
 		t.Run(tt.face.String(), func(t *testing.T) {

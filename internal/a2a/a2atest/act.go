@@ -115,8 +115,11 @@ func Status(status int, retryAfter string) Act {
 }
 
 // Body answers 200 with body.
-func Body(body string) Act {
-	return func(c *Call) { c.write(http.StatusOK, []byte(body)) }
+func Body(body string) Act { return StatusBody(http.StatusOK, body) }
+
+// StatusBody answers with a status and a body.
+func StatusBody(status int, body string) Act {
+	return func(c *Call) { c.write(status, []byte(body)) }
 }
 
 // Size answers with a message that says "done", and blanks behind it until the

@@ -147,10 +147,8 @@ type sent struct {
 		Kind      string `json:"kind"`
 		MessageID string `json:"messageId"`
 		Role      string `json:"role"`
-		Parts     []struct {
-			Kind string `json:"kind"`
-			Text string `json:"text"`
-		} `json:"parts"`
+		Parts     []part `json:"parts"`
+		Content   []part `json:"content"`
 	} `json:"message"`
 	Configuration struct {
 		Blocking          *bool `json:"blocking"`
@@ -158,16 +156,31 @@ type sent struct {
 	} `json:"configuration"`
 }
 
-// of1 reports whether s is as 1.0 writes it; proto JSON refuses members it does
-// not know.
-func (s sent) of1() bool {
-	return s.Message.Role == "ROLE_USER" && s.Message.Kind == "" && s.Message.Parts[0].Kind == "" && s.Configuration.Blocking == nil
+type part struct {
+	Kind string `json:"kind"`
+	Text string `json:"text"`
 }
 
-// of03 reports whether s is as 0.3 writes it, where each object names its kind.
-func (s sent) of03() bool {
-	return s.Message.Role == "user" && s.Message.Kind == "message" && s.Message.Parts[0].Kind == "text" &&
-		s.Configuration.ReturnImmediately == nil
+// as reports whether s is as f writes it: with a kind in each object, or else
+// without, for what is a protocol buffer refuses members it does not know.
+func (s sent) as(f Face) bool {
+	role, message, text := "ROLE_USER", "", ""
+	if f.named() {
+		role, message, text = "user", "message", "text"
+	}
+	strange := s.Configuration.Blocking
+	if f.Version == V03 {
+		strange = s.Configuration.ReturnImmediately
+	}
+	return s.Message.Role == role && s.Message.Kind == message && s.parts(f)[0].Kind == text && strange == nil
+}
+
+// parts returns what s says, where f expects it.
+func (s sent) parts(f Face) []part {
+	if f.said() == "content" {
+		return s.Message.Content
+	}
+	return s.Message.Parts
 }
 
 // waits reports whether s is to be answered when the work is done, which is
@@ -179,13 +192,13 @@ func (s sent) waits() bool {
 
 func (c *Call) readSend(params json.RawMessage) Act {
 	var s sent
-	if json.Unmarshal(params, &s) != nil || s.Message.MessageID == "" || len(s.Message.Parts) != 1 {
+	if json.Unmarshal(params, &s) != nil || s.Message.MessageID == "" || len(s.parts(c.Face)) != 1 {
 		return RPCError(InvalidParams, "no message")
 	}
-	if c.Face.Version == V1 && !s.of1() || c.Face.Version == V03 && !s.of03() {
+	if !s.as(c.Face) {
 		return RPCError(InvalidParams, "that is a message of another dialect")
 	}
-	c.MessageID, c.Text, c.wait = s.Message.MessageID, s.Message.Parts[0].Text, s.waits()
+	c.MessageID, c.Text, c.wait = s.Message.MessageID, s.parts(c.Face)[0].Text, s.waits()
 	return nil
 }
 
@@ -212,9 +225,10 @@ func (c *Call) answer(result []byte) {
 	c.write(http.StatusOK, result)
 }
 
-// kind names what a send of 1.0 answers; the other answers need no name.
+// kind names what a send answers where the object does not name itself; the
+// other answers need no name.
 func (c *Call) kind(kind string, v any) []byte {
-	if c.Op == Send && c.Face.Version == V1 {
+	if c.Op == Send && !c.Face.named() {
 		v = map[string]any{kind: v}
 	}
 	return encode(v)

@@ -59,11 +59,23 @@ func CardOf(base string, faces ...Face) string {
 	return string(encode(card))
 }
 
+// named reports whether f names the kind of an object in the object, as only
+// 0.3 over JSON-RPC does. All others write the JSON form of protocol buffers.
+func (f Face) named() bool { return f.Version == V03 && f.Binding == JSONRPC }
+
+// said is the member of a message that holds its parts.
+func (f Face) said() string {
+	if f.Version == V03 && f.Binding == REST {
+		return "content"
+	}
+	return "parts"
+}
+
 // Message returns a message as f writes it; role is "agent" or "user".
 func (f Face) Message(role, text string) map[string]any {
 	part := map[string]any{"text": text}
-	m := map[string]any{"messageId": "m-" + role, "parts": []any{part}, "role": role}
-	if f.Version == V1 {
+	m := map[string]any{"messageId": "m-" + role, f.said(): []any{part}, "role": role}
+	if !f.named() {
 		m["role"] = "ROLE_" + strings.ToUpper(role)
 		return m
 	}
@@ -73,7 +85,7 @@ func (f Face) Message(role, text string) map[string]any {
 
 // state returns a task state as f writes it.
 func (f Face) state(s molecule.TaskState) string {
-	if f.Version == V1 {
+	if !f.named() {
 		return "TASK_STATE_" + strings.ReplaceAll(strings.ToUpper(string(s)), "-", "_")
 	}
 	return string(s)
@@ -89,12 +101,12 @@ func (f Face) task(id, asked string, s Stage) map[string]any {
 	t := map[string]any{"id": id, "contextId": "context", "status": status, "history": []any{f.Message("user", asked)}}
 	var made []any
 	for _, text := range s.Artifacts {
-		made = append(made, map[string]any{"artifactId": "a-" + text, "parts": f.Message("agent", text)["parts"]})
+		made = append(made, map[string]any{"artifactId": "a-" + text, "parts": f.Message("agent", text)[f.said()]})
 	}
 	if len(made) > 0 {
 		t["artifacts"] = made
 	}
-	if f.Version == V03 {
+	if f.named() {
 		t["kind"] = "task"
 	}
 	return t

@@ -1,10 +1,10 @@
 // An agent on the JavaScript A2A SDK, in either of its two versions. The first
-// word of the prompt says how it behaves. Usage: node agent.mjs 0|1
+// word of the prompt says how it behaves. Usage: node agent.mjs 0|1 JSONRPC|HTTP+JSON
 // Prints its URL once it listens, and stops when its standard input closes.
 import express from 'express';
 import { randomUUID } from 'node:crypto';
 
-const version = process.argv[2];
+const [version, binding] = process.argv.slice(2);
 const sdk = await import(`a2a-sdk-${version}/server`);
 const web = await import(`a2a-sdk-${version}/server/express`);
 
@@ -19,7 +19,7 @@ const dialects = {
     task: (t) => ({ kind: 'task', ...t }),
     status: (s) => ({ kind: 'status-update', ...s }),
     artifact: (a) => ({ kind: 'artifact-update', ...a }),
-    card: (url) => ({ protocolVersion: '0.3.0', url, preferredTransport: 'JSONRPC' }),
+    card: (url) => ({ protocolVersion: '0.3.0', url, preferredTransport: binding }),
   },
   1: {
     part: (value) => ({ content: { $case: 'text', value }, metadata: undefined, filename: '', mediaType: 'text/plain' }),
@@ -31,7 +31,7 @@ const dialects = {
     status: (s) => sdk.AgentEvent.statusUpdate({ metadata: undefined, ...s }),
     artifact: (a) => sdk.AgentEvent.artifactUpdate({ append: false, lastChunk: true, metadata: undefined, ...a }),
     card: (url) => ({
-      supportedInterfaces: [{ url, protocolBinding: 'JSONRPC', protocolVersion: '1.0', tenant: '' }],
+      supportedInterfaces: [{ url, protocolBinding: binding, protocolVersion: '1.0', tenant: '' }],
       securitySchemes: {}, securityRequirements: [], signatures: [], provider: undefined,
     }),
   },
@@ -97,7 +97,8 @@ const server = app.listen(0, '127.0.0.1', () => {
   };
   const requestHandler = new sdk.DefaultRequestHandler(card, new sdk.InMemoryTaskStore(), new Behaviours());
   app.use('/.well-known/agent-card.json', web.agentCardHandler({ agentCardProvider: requestHandler }));
-  app.use('/a2a', web.jsonRpcHandler({ requestHandler, userBuilder: web.UserBuilder.noAuthentication }));
+  const handler = { 'JSONRPC': web.jsonRpcHandler, 'HTTP+JSON': web.restHandler }[binding];
+  app.use('/a2a', handler({ requestHandler, userBuilder: web.UserBuilder.noAuthentication }));
   process.stdout.write(`${url}\n`);
 });
 process.stdin.resume();

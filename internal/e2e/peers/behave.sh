@@ -3,7 +3,12 @@
 read -r word rest
 case $word in
 echo | task) printf '%s' "$rest" ;;
-empty) ;;
+slow)
+	sleep 2.5
+	printf '%s' "$rest"
+	;;
+empty | emptytask) ;;
+phantom) printf '(no response generated)' ;;
 fail)
 	echo "$rest" >&2
 	exit 3

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,11 +25,20 @@ var behaviours = []struct {
 }{
 	{"echo", "echo good morning", "ok", "good morning", 0},
 	{"task", "task is done", "ok", "is done", 0},
+	{"slow", "slow but sure", "ok", "but sure", 0},
 	{"empty", "empty", "empty", "", 1},
-	{"fail", "fail out of paper", "failed", "", 1},
+	{"emptytask", "emptytask", "empty", "", 1},
+	{"phantom", "phantom", "empty", "", 1},
+	{"fail", "fail out of paper", "failed", "out of paper", 1},
+	{"reject", "reject not my job", "rejected", "not my job", 1},
+	{"input", "input which one", "timeout", "", 7},
 	{"throw", "throw a tantrum", "failed", "", 1},
 	{"hang", "hang", "timeout", "", 7},
 }
+
+// goCannot are the behaviours the Go peer has no way to show: its command ends
+// well or badly, and knows no task.
+var goCannot = []string{"reject", "input"}
 
 func TestPeers_areJudgedRight(t *testing.T) {
 	t.Parallel()
@@ -38,13 +48,18 @@ func TestPeers_areJudgedRight(t *testing.T) {
 	}
 	bin := build(t)
 	peers := []struct {
-		name  string
-		needs string // fetched by make peers
-		start func(t *testing.T) string
+		name   string
+		needs  string // fetched by make peers
+		start  func(t *testing.T) string
+		cannot []string
 	}{
-		{"js-sdk-1.3", "node_modules/a2a-sdk-1", func(t *testing.T) string { return startNode(t, "1") }},
-		{"js-sdk-0.3", "node_modules/a2a-sdk-0", func(t *testing.T) string { return startNode(t, "0") }},
-		{"a2a-go-2.3", "bin/a2a", func(t *testing.T) string { return startGo(t, here) }},
+		{"js-sdk-1.3", "node_modules/a2a-sdk-1", func(t *testing.T) string { return startNode(t, "1", "JSONRPC") }, nil},
+		{"js-sdk-1.3 over HTTP+JSON", "node_modules/a2a-sdk-1", func(t *testing.T) string { return startNode(t, "1", "HTTP+JSON") }, nil},
+		{"js-sdk-0.3", "node_modules/a2a-sdk-0", func(t *testing.T) string { return startNode(t, "0", "JSONRPC") }, nil},
+		{"js-sdk-0.3 over HTTP+JSON", "node_modules/a2a-sdk-0", func(t *testing.T) string { return startNode(t, "0", "HTTP+JSON") }, nil},
+		{"a2a-go-2.3", "bin/a2a", func(t *testing.T) string { return startGo(t, here, "HTTP+JSON", "1.0") }, goCannot},
+		{"a2a-go-2.3 over JSON-RPC", "bin/a2a", func(t *testing.T) string { return startGo(t, here, "JSONRPC", "1.0") }, goCannot},
+		{"a2a-go-2.3 as 0.3 over JSON-RPC", "bin/a2a", func(t *testing.T) string { return startGo(t, here, "JSONRPC", "0.3") }, goCannot},
 	}
 	for _, p := range peers {
 		t.Run(p.name, func(t *testing.T) {
@@ -55,11 +70,18 @@ func TestPeers_areJudgedRight(t *testing.T) {
 			d := serve(t, bin)
 			d.molecli(t, 0, "agent", "add", "peer", "--url", p.start(t), "--max-concurrent", strconv.Itoa(len(behaviours)))
 			for _, b := range behaviours {
+				if slices.Contains(p.cannot, b.name) {
+					continue
+				}
 				t.Run(b.name, func(t *testing.T) {
 					t.Parallel()
 					// A year away: fired by hand, as the schedule would.
+					timeout := "30s"
+					if b.outcome == "timeout" {
+						timeout = "3s"
+					}
 					d.molecli(t, 0, "schedule", "add", b.name, "--agent", "peer", "--cron", "0 0 1 1 *",
-						"--prompt", b.prompt, "--run-timeout", "8s")
+						"--prompt", b.prompt, "--run-timeout", timeout)
 					d.molecli(t, b.exit, "schedule", "run", b.name)
 					run := d.lastRun(t, b.name)
 					if run.Outcome != b.outcome {
@@ -67,6 +89,9 @@ func TestPeers_areJudgedRight(t *testing.T) {
 					}
 					if b.outcome == "ok" && strings.TrimSpace(run.Reply) != b.reply {
 						t.Errorf("reply is %q, want %q", run.Reply, b.reply)
+					}
+					if b.outcome != "ok" && !strings.Contains(run.Reason, b.reply) {
+						t.Errorf("the reason is %q, want %q in it", run.Reason, b.reply)
 					}
 				})
 			}
@@ -154,9 +179,9 @@ func (d *daemon) lastRun(t *testing.T, schedule string) run {
 }
 
 // startNode starts an agent on the JavaScript SDK and returns its URL.
-func startNode(t *testing.T, version string) string {
+func startNode(t *testing.T, version, binding string) string {
 	t.Helper()
-	cmd := exec.Command("node", "agent.mjs", version)
+	cmd := exec.Command("node", "agent.mjs", version, binding)
 	stdin, err := cmd.StdinPipe() // it stops when this closes
 	if err != nil {
 		t.Fatal(err)
@@ -174,18 +199,27 @@ func startNode(t *testing.T, version string) string {
 }
 
 // startGo starts the Go peer, which runs a script for each prompt, and returns
-// its URL.
-func startGo(t *testing.T, here string) string {
+// its URL. Its card says what it speaks: the one it makes itself says 1.0 always.
+func startGo(t *testing.T, here, binding, version string) string {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	url := "http://" + free.Addr().String()
 	port := free.Addr().(*net.TCPAddr).Port
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(here, "bin", "a2a"), "serve", "--port", strconv.Itoa(port),
+	card := filepath.Join(t.TempDir(), "card.json")
+	text := fmt.Sprintf(`{"name":"peer","version":"1","supportedInterfaces":[{"url":%q,"protocolBinding":%q,"protocolVersion":%q}]}`,
+		url, binding, version)
+	if err := os.WriteFile(card, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(here, "bin", "a2a"), "serve", "--port", strconv.Itoa(port), "--card", card,
+		"--transport", map[string]string{"HTTP+JSON": "rest", "JSONRPC": "jsonrpc"}[binding],
+		"--protocol", map[string]string{"1.0": "latest", "0.3": "0.3"}[version],
 		"--exec", filepath.Join(here, "behave.sh"))
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -196,5 +230,5 @@ func startGo(t *testing.T, here string) string {
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
 		t.Fatalf("the peer did not say that it listens: %q, %v", line, err)
 	}
-	return fmt.Sprintf("http://127.0.0.1:%d", port)
+	return url
 }
