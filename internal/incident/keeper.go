@@ -2,6 +2,7 @@ package incident
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -34,15 +35,16 @@ type Store interface {
 // Options are what a Keeper needs.
 type Options struct {
 	Store Store
-	// Transitions are those of the subsystems; nil watches none.
+	// Transitions are those of the subsystems, for nobody else; nil watches none.
 	Transitions *supervised.Recorder
 	// Subsystems names those there are: what is open of any other is over.
 	Subsystems func() []string
 	Log        *slog.Logger
 }
 
-// Keeper knows every incident that is open. Its Run is a subsystem; its other
-// methods may be called at any time, also while Run hangs.
+// Keeper knows every incident that is open. Its Run is the subsystem
+// incident-keeper; its other methods may be called at any time, also while Run
+// hangs.
 type Keeper struct {
 	store       Store
 	transitions *supervised.Recorder
@@ -50,19 +52,33 @@ type Keeper struct {
 	log         *slog.Logger
 	subsystems  *subsystems
 	wake        chan struct{} // buffered 1: there is something to write
+	turn        chan struct{} // buffered 1: one Flush at a time
 
 	mu     sync.Mutex // held for a few instructions, never to write anywhere
 	memory memory
 }
 
-// New returns a Keeper that knows of nothing yet.
+// New returns a Keeper that knows of nothing yet; see Load.
 func New(o Options) *Keeper {
 	k := &Keeper{
 		store: o.Store, transitions: o.Transitions, names: o.Subsystems, log: o.Log,
-		wake: make(chan struct{}, 1), memory: newMemory(),
+		wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), memory: newMemory(),
 	}
 	k.subsystems = newSubsystems(k)
 	return k
+}
+
+// Load learns what is open in the store. It comes before everything else: what
+// is opened in ignorance of the store would be a second alarm.
+func (k *Keeper) Load(ctx context.Context) error {
+	rows, err := k.store.OpenIncidents(ctx)
+	if err != nil {
+		return fmt.Errorf("read open incidents: %w", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.memory.learn(rows)
+	return nil
 }
 
 // Open tells of something that is wrong. Of in it takes Kind, Subject,
@@ -70,16 +86,10 @@ func New(o Options) *Keeper {
 // of the kind and subject is open already, it is counted, and its severity only
 // rises. Open returns at once; one that is not valid is only logged.
 func (k *Keeper) Open(in molecule.Incident) {
-	if err := in.Validate(); err != nil {
-		k.log.Error("an incident is not valid", "kind", in.Kind, "subject", in.Subject, "err", err)
-		return
+	in.Count = 1
+	if in, ok := k.accept(in, molecule.Now()); ok {
+		k.change(func(m *memory) error { return m.add(in) })
 	}
-	if in.LastSeen.IsZero() {
-		in.LastSeen = molecule.Now()
-	}
-	in.LastSeen = in.LastSeen.UTC().Truncate(time.Millisecond)
-	in.Title, in.Evidence = molecule.Excerpt(in.Title, molecule.MaxTitleRunes), in.Evidence.Bounded()
-	k.change(func(m *memory) error { return m.open(in) })
 }
 
 // Close says that something is over. It returns at once; what is not open stays
@@ -88,10 +98,33 @@ func (k *Keeper) Close(kind, subject string, at time.Time) {
 	k.change(func(m *memory) error { m.close(key{kind, subject}, at); return nil })
 }
 
-// CloseOthers says that of a kind only the subjects are left: whatever else of
-// it is open is over, also what was opened before the last restart.
-func (k *Keeper) CloseOthers(kind string, subjects []string, at time.Time) {
-	k.change(func(m *memory) error { m.closeOthers(kind, subjects, at); return nil })
+// Report tells all that is wrong of a kind at one time: what is not open is
+// opened, and what is open and not among it is over. Count of an incident says
+// how many it speaks of; the most there were stays. Report returns at once, and
+// costs no write when it repeats itself.
+func (k *Keeper) Report(kind string, at time.Time, found ...molecule.Incident) {
+	var valid []molecule.Incident
+	for _, in := range found {
+		in.Kind = kind
+		if in, ok := k.accept(in, at); ok {
+			valid = append(valid, in)
+		}
+	}
+	k.change(func(m *memory) error { return m.report(kind, valid, at) })
+}
+
+// accept brings in into the form it is kept in. It reports whether it can be.
+func (k *Keeper) accept(in molecule.Incident, now time.Time) (molecule.Incident, bool) {
+	if err := in.Validate(); err != nil {
+		k.log.Error("an incident is not valid", "kind", in.Kind, "subject", in.Subject, "err", err)
+		return in, false
+	}
+	if in.LastSeen.IsZero() {
+		in.LastSeen = now
+	}
+	in.LastSeen = in.LastSeen.UTC().Truncate(time.Millisecond)
+	in.Title, in.Evidence = molecule.Excerpt(in.Title, molecule.MaxTitleRunes), in.Evidence.Bounded()
+	return in, true
 }
 
 // change changes what is known, and wakes Run when there is something to write.
@@ -103,20 +136,13 @@ func (k *Keeper) change(do func(m *memory) error) {
 	if err != nil {
 		k.log.Error("an incident is not kept", "err", err)
 	}
-	if urgent {
-		select {
-		case k.wake <- struct{}{}:
-		default: // a signal is waiting already
-		}
+	if !urgent {
+		return
 	}
-}
-
-// Count returns how many incidents are open.
-func (k *Keeper) Count() int {
-	k.look()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.memory.list(molecule.IncidentFilter{}))
+	select {
+	case k.wake <- struct{}{}:
+	default: // a signal is waiting already
+	}
 }
 
 // Run writes what is known until ctx ends. A turn that fails leaves no
@@ -127,31 +153,23 @@ func (k *Keeper) Run(ctx context.Context, beat *supervised.Beat) error {
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	rested := true
 	for {
-		var wake, changed <-chan struct{}
-		if rested {
-			wake, changed = k.wake, k.changed()
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-wake:
-		case <-changed:
+		case <-k.wake:
+		case <-k.changed():
 		case <-timer.C:
-			if !rested { // from here on whatever happens is worth a turn
-				rested = true
-				timer.Reset(turnEvery)
-				continue
-			}
 		}
-		err := beat.Tick(ctx, func(ctx context.Context) error { return k.Flush(ctx) })
-		rested = false
-		timer.Reset(shortRest)
-		if err != nil && ctx.Err() == nil {
+		rest, next := shortRest, turnEvery
+		if err := beat.Tick(ctx, k.Flush); err != nil && ctx.Err() == nil {
 			k.log.WarnContext(ctx, "store incidents", "err", err)
-			timer.Reset(retryAfter)
+			rest, next = retryAfter, 0
 		}
+		if molecule.Sleep(ctx, rest) != nil {
+			return nil
+		}
+		timer.Reset(next)
 	}
 }
 
@@ -164,74 +182,52 @@ func (k *Keeper) changed() <-chan struct{} {
 }
 
 // look takes over what subsystems have told. It waits for nobody.
-func (k *Keeper) look() {
-	now := molecule.Now()
+func (k *Keeper) look(ctx context.Context) {
 	if k.transitions != nil {
-		// Nothing is written, so that the error is at most that of another look
-		// that is under way.
-		_ = k.transitions.Drain(context.Background(), k.subsystems.observe)
+		// Nothing is written, so that the error can only be that ctx ended.
+		_ = k.transitions.Drain(ctx, k.subsystems.observe)
 	}
-	k.subsystems.settle(now)
+	k.subsystems.settle(molecule.Now())
 }
 
 // Flush writes what is worth writing now. It is safe to call it at any time:
 // to write something twice changes nothing.
 func (k *Keeper) Flush(ctx context.Context) error {
-	k.look()
-	if err := k.load(ctx); err != nil {
-		return err
+	select {
+	case k.turn <- struct{}{}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
+	defer func() { <-k.turn }()
+	k.look(ctx)
 	for {
-		batch := k.take(molecule.Now())
+		batch := k.pending(molecule.Now())
 		if len(batch) == 0 {
 			return nil
 		}
-		var rows []molecule.Incident
-		for _, s := range batch {
-			rows = append(rows, s.incident)
+		rows := make([]molecule.Incident, len(batch))
+		for i, s := range batch {
+			rows[i] = s.incident
 		}
 		err := k.store.SaveIncidents(ctx, rows)
-		k.settle(batch, err)
+		if molecule.CodeOf(err) == molecule.Conflict { // the store knows one that we do not
+			err = errors.Join(err, k.Load(ctx))
+		}
 		if err != nil {
 			return fmt.Errorf("save %d incidents: %w", len(rows), err)
 		}
+		k.saved(batch, molecule.Now())
 	}
 }
 
-// load learns, once, what was open before this process. A Conflict makes it
-// learn again.
-func (k *Keeper) load(ctx context.Context) error {
-	k.mu.Lock()
-	loaded := k.memory.loaded
-	k.mu.Unlock()
-	if loaded {
-		return nil
-	}
-	rows, err := k.store.OpenIncidents(ctx)
-	if err != nil {
-		return fmt.Errorf("read open incidents: %w", err)
-	}
+func (k *Keeper) pending(now time.Time) []saving {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.memory.learn(rows)
-	return nil
+	return k.memory.pending(now, saveBatch)
 }
 
-func (k *Keeper) take(now time.Time) []saving {
+func (k *Keeper) saved(batch []saving, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.memory.take(now, saveBatch)
-}
-
-func (k *Keeper) settle(batch []saving, err error) {
-	now := molecule.Now()
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	switch {
-	case err == nil:
-		k.memory.saved(batch, now)
-	default:
-		k.memory.giveBack(batch)
-		k.memory.loaded = k.memory.loaded && molecule.CodeOf(err) != molecule.Conflict
-	}
+	k.memory.saved(batch, now)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,11 +41,16 @@ func subsystemSubject(name string) string { return "subsystem/" + name }
 
 // only closes what is open of subsystems that are not there any more.
 func (s *subsystems) only(names []string) {
-	var subjects []string
-	for _, name := range names {
-		subjects = append(subjects, subsystemSubject(name))
-	}
-	s.keeper.CloseOthers(molecule.IncidentSubsystem, subjects, molecule.Now())
+	now := molecule.Now()
+	s.keeper.change(func(m *memory) error {
+		for k := range m.open {
+			name := strings.TrimPrefix(k.subject, subsystemSubject(""))
+			if k.kind == molecule.IncidentSubsystem && !slices.Contains(names, name) {
+				m.close(k, now)
+			}
+		}
+		return nil
+	})
 }
 
 // observe takes transitions over. It never fails.

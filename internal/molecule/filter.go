@@ -19,6 +19,15 @@ func (f ScheduleFilter) Validate() error {
 // Validate refuses an outcome that no run has.
 func (f RunFilter) Validate() error { return choice("outcome", f.Outcome, Outcomes()...) }
 
+// Validate refuses a kind that no incident has, and what is no subject.
+func (f IncidentFilter) Validate() error {
+	if f.Subject != "" && !strings.Contains(f.Subject, "/") {
+		return Errorf(Invalid, "no incident is of %q", clip(f.Subject, 80)).
+			WithHint("a subject is a noun and a name, such as schedule/hello; schedule/ is all schedules")
+	}
+	return choice("kind of incident", f.Kind, IncidentKinds()...)
+}
+
 // choice refuses a value that is neither empty nor one of all.
 func choice[T ~string](what string, value T, all ...T) error {
 	names := make([]string, len(all))

@@ -25,9 +25,20 @@ func (s Severity) Worse(other Severity) bool {
 
 // The kinds of incidents.
 const (
-	IncidentSubsystem = "subsystem"  // a part of the daemon does not work
-	IncidentMissedRun = "missed_run" // slots that nobody recorded
+	IncidentSubsystem     = "subsystem"      // a part of the daemon does not work
+	IncidentMissedRuns    = "missed_runs"    // slots have no run although their time is over
+	IncidentScheduleError = "schedule_error" // a schedule was put aside: it fires no more
+	IncidentScheduleStale = "schedule_stale" // a schedule gets blank replies again and again
+	IncidentRunWaiting    = "run_waiting"    // an agent asks for input
+	IncidentRunOverdue    = "run_overdue"    // a delivery does not come back
 )
+
+// IncidentKinds lists every kind.
+func IncidentKinds() []string {
+	return []string{
+		IncidentSubsystem, IncidentMissedRuns, IncidentScheduleError, IncidentScheduleStale, IncidentRunWaiting, IncidentRunOverdue,
+	}
+}
 
 // Bounds of what is kept of an incident.
 const (
@@ -49,7 +60,7 @@ type Incident struct {
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
 	ClosedAt  time.Time `json:"closed_at,omitzero"`
-	Count     int       `json:"count"` // how often it was seen
+	Count     int       `json:"count"` // how often it was seen, or how many it spoke of at most
 	Evidence  Evidence  `json:"evidence,omitzero"`
 	AckedAt   time.Time `json:"acked_at,omitzero"`
 	AckedBy   string    `json:"acked_by,omitempty"` // the principal
@@ -84,6 +95,12 @@ type Evidence struct {
 // IsZero reports whether there is none.
 func (e Evidence) IsZero() bool {
 	return e.Error == "" && e.BlockedIn == "" && e.Stack == "" && len(e.Names) == 0 && e.Total == 0 && len(e.Facts) == 0
+}
+
+// Equal reports whether e and other say the same.
+func (e Evidence) Equal(other Evidence) bool {
+	return e.Error == other.Error && e.BlockedIn == other.BlockedIn && e.Stack == other.Stack && e.Total == other.Total &&
+		slices.Equal(e.Names, other.Names) && maps.Equal(e.Facts, other.Facts)
 }
 
 // Bounded returns e without what is too much to keep, and what it shares with
@@ -149,6 +166,7 @@ type IncidentService interface {
 	// that are open are answered from memory, also while the store does not.
 	Incidents(ctx context.Context, f IncidentFilter) (Page[Incident], error)
 	Incident(ctx context.Context, ref string) (Incident, error)
-	// AckIncident notes that the caller knows. The first one stays.
+	// AckIncident notes that the caller knows. Somebody who was faster makes it a
+	// Conflict that names them.
 	AckIncident(ctx context.Context, ref string) (Incident, error)
 }

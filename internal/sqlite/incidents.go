@@ -134,8 +134,8 @@ func incidentByRef(ctx context.Context, q querier, ref string) (molecule.Inciden
 	return found[0], nil
 }
 
-// AckIncident notes who knows of an incident, unless somebody does already, and
-// returns it.
+// AckIncident notes who knows of an incident and returns it. Somebody who was
+// faster is a Conflict.
 func (db *DB) AckIncident(ctx context.Context, ref, by string) (molecule.Incident, error) {
 	var out molecule.Incident
 	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
@@ -144,7 +144,8 @@ func (db *DB) AckIncident(ctx context.Context, ref, by string) (molecule.Inciden
 			return err
 		}
 		if out = in; !in.AckedAt.IsZero() {
-			return nil
+			return molecule.Errorf(molecule.Conflict, "incident %s was acknowledged by %s at %s already", in.ID, in.AckedBy,
+				in.AckedAt.Format(time.RFC3339)).WithHint("molecli incident show %s", in.ID)
 		}
 		out.AckedAt, out.AckedBy = tx.Now, by
 		_, err = tx.exec(ctx, `UPDATE incidents SET acked_at = ?, acked_by = ? WHERE id = ?`, stamp(tx.Now), by, in.ID)
