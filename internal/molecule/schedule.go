@@ -162,6 +162,7 @@ type Explanation struct {
 type Due struct {
 	Schedule  Schedule
 	OpenRuns  int        // runs of it that have not ended
+	Missed    Missed     // since the last slot that was sent; read for a prompt that asks for it only
 	Calendars []Calendar // those its exclusions name
 }
 

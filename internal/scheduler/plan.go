@@ -24,8 +24,6 @@ const (
 	longestSpread = time.Minute
 	// maxCounted is where counting the slots of a missed row ends.
 	maxCounted = 1_000_000
-	// missedMark is what a prompt says where it wants to be told what was missed.
-	missedMark = "{{missed}}"
 )
 
 // planner decides what becomes of due schedules at one instant.
@@ -51,17 +49,16 @@ func (p planner) plan(d molecule.Due) (molecule.Claim, error) {
 		return molecule.Claim{}, err
 	}
 	claim := molecule.Claim{State: molecule.ScheduleActive}
-	var told string
 	if !passed.missedTo.IsZero() {
 		missed, err := p.missed(s, spec, passed.first, passed.missedTo)
 		if err != nil {
 			return molecule.Claim{}, err
 		}
 		claim.Runs = append(claim.Runs, missed)
-		told = tellMissed(missed)
+		d.Missed = d.Missed.And(missed)
 	}
 	for _, slot := range passed.fire {
-		claim.Runs = append(claim.Runs, p.fire(d, spec, slot, told))
+		claim.Runs = append(claim.Runs, p.fire(d, spec, slot))
 	}
 	p.digest.add(s, claim.Runs)
 	return claim, p.moveOn(&claim, spec, s, passed)
@@ -180,27 +177,16 @@ func (p planner) missed(s molecule.Schedule, spec cron.Schedule, first, last tim
 	return r, nil
 }
 
-// tellMissed is what a prompt is told of a missed row.
-func tellMissed(r molecule.Run) string {
-	if r.SlotTo.IsZero() {
-		return "1 slot, " + r.Slot.Format(time.RFC3339)
-	}
-	return fmt.Sprintf("%d slots from %s to %s", r.Slots, r.Slot.Format(time.RFC3339), r.SlotTo.Format(time.RFC3339))
-}
-
 // fire is the row of a slot that fires, unless its day is excluded or the run
-// before it is in the way. missed is what was missed before it.
-func (p planner) fire(d molecule.Due, spec cron.Schedule, slot time.Time, missed string) molecule.Run {
+// before it is in the way.
+func (p planner) fire(d molecule.Due, spec cron.Schedule, slot time.Time) molecule.Run {
 	s := d.Schedule
 	r := molecule.Run{
 		Trigger: molecule.TriggerCron, Slot: slot, Slots: 1, State: molecule.RunClaimed, DueAt: dueTime(spec, s, slot),
 		MessageID: slotMessageID(p.space, s.ID, slot), Timeout: s.Timeout,
 	}
-	if strings.Contains(s.Prompt, missedMark) {
-		if missed == "" {
-			missed = "none"
-		}
-		r.Prompt = strings.ReplaceAll(s.Prompt, missedMark, missed)
+	if strings.Contains(s.Prompt, molecule.MissedMark) {
+		r.Prompt = d.Missed.Tell(s.Prompt)
 	}
 	if late := p.now.Sub(r.DueAt); late > onTime {
 		r.Trigger = molecule.TriggerCatchUp

@@ -22,10 +22,10 @@ func TestPolicyOverlap_skip(t *testing.T) {
 		p.overlapping(molecule.OverlapSkip, 3)
 		pass(5*time.Minute + 30*time.Second)
 		p.wantTold("a",
-			"00:01:00 cron ok",
-			"00:02:00 cron skipped_overlap", "00:03:00 cron skipped_overlap",
-			"00:04:00 cron started",
-			"00:05:00 cron skipped_overlap")
+			"01T00:01:00 cron ok",
+			"01T00:02:00 cron skipped_overlap", "01T00:03:00 cron skipped_overlap",
+			"01T00:04:00 cron started",
+			"01T00:05:00 cron skipped_overlap")
 	})
 }
 
@@ -35,12 +35,12 @@ func TestPolicyOverlap_queue(t *testing.T) {
 		p.overlapping(molecule.OverlapQueue, 3)
 		pass(6*time.Minute + 30*time.Second)
 		p.wantTold("a",
-			"00:01:00 cron ok",
-			"00:02:00 cron ok at 00:03:10", // later than its period, and not missed: it had its turn
-			"00:03:00 cron skipped_overlap",
-			"00:04:00 cron started at 00:05:20",
-			"00:05:00 cron skipped_overlap",
-			"00:06:00 cron claimed")
+			"01T00:01:00 cron ok",
+			"01T00:02:00 cron ok at 00:03:10", // later than its period, and not missed: it had its turn
+			"01T00:03:00 cron skipped_overlap",
+			"01T00:04:00 cron started at 00:05:20",
+			"01T00:05:00 cron skipped_overlap",
+			"01T00:06:00 cron claimed")
 	})
 }
 
@@ -54,7 +54,7 @@ func TestPolicyOverlap_replace(t *testing.T) {
 	}}.on(t, func(t *testing.T, p *plant) {
 		p.overlapping(molecule.OverlapReplace, 3)
 		pass(3*time.Minute + 30*time.Second)
-		p.wantTold("a", "00:01:00 cron canceled", "00:02:00 cron canceled at 00:02:03", "00:03:00 cron started at 00:03:03")
+		p.wantTold("a", "01T00:01:00 cron canceled", "01T00:02:00 cron canceled at 00:02:03", "01T00:03:00 cron started at 00:03:03")
 		first := p.bySlot("a")[0]
 		if want := "replaced by the run of 2000-01-01T00:02:00Z"; !strings.HasPrefix(first.Reason, want) {
 			t.Errorf("the first says %q, want %q", first.Reason, want)
@@ -67,7 +67,7 @@ func TestPolicyOverlap_allow(t *testing.T) {
 	onPlant(t, takes(130*time.Second), func(_ *testing.T, p *plant) {
 		p.overlapping(molecule.OverlapAllow, 3)
 		pass(4*time.Minute + 30*time.Second)
-		p.wantTold("a", "00:01:00 cron ok", "00:02:00 cron ok", "00:03:00 cron started", "00:04:00 cron started")
+		p.wantTold("a", "01T00:01:00 cron ok", "01T00:02:00 cron ok", "01T00:03:00 cron started", "01T00:04:00 cron started")
 	})
 }
 
@@ -77,8 +77,8 @@ func TestPolicyOverlap_allowWaitsForAPlaceAtTheAgent(t *testing.T) {
 		p.overlapping(molecule.OverlapAllow, 1)
 		pass(5*time.Minute + 30*time.Second)
 		p.wantTold("a",
-			"00:01:00 cron ok", "00:02:00 cron ok at 00:03:10", "00:03:00 cron started at 00:05:20",
-			"00:04:00 cron claimed", "00:05:00 cron claimed")
+			"01T00:01:00 cron ok", "01T00:02:00 cron ok at 00:03:10", "01T00:03:00 cron started at 00:05:20",
+			"01T00:04:00 cron claimed", "01T00:05:00 cron claimed")
 	})
 }
 
@@ -91,10 +91,10 @@ func TestPolicyOverlap_countsARunByHand(t *testing.T) {
 		overlap molecule.Overlap
 		want    []string
 	}{
-		{molecule.OverlapSkip, []string{"00:00:30 manual ok", "00:01:00 cron skipped_overlap", "00:02:00 cron skipped_overlap"}},
-		{molecule.OverlapQueue, []string{"00:00:30 manual ok", "00:01:00 cron started at 00:02:40", "00:02:00 cron skipped_overlap"}},
-		{molecule.OverlapReplace, []string{"00:00:30 manual ok", "00:01:00 cron canceled", "00:02:00 cron started at 00:02:40"}},
-		{molecule.OverlapAllow, []string{"00:00:30 manual ok", "00:01:00 cron started", "00:02:00 cron started"}},
+		{molecule.OverlapSkip, []string{"01T00:00:30 manual ok", "01T00:01:00 cron skipped_overlap", "01T00:02:00 cron skipped_overlap"}},
+		{molecule.OverlapQueue, []string{"01T00:00:30 manual ok", "01T00:01:00 cron started at 00:02:40", "01T00:02:00 cron skipped_overlap"}},
+		{molecule.OverlapReplace, []string{"01T00:00:30 manual ok", "01T00:01:00 cron canceled", "01T00:02:00 cron started at 00:02:40"}},
+		{molecule.OverlapAllow, []string{"01T00:00:30 manual ok", "01T00:01:00 cron started", "01T00:02:00 cron started"}},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.overlap), func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/molecule-ai/molecli/internal/cron"
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
@@ -41,6 +42,14 @@ func (p *plant) schedule(s molecule.Schedule) molecule.Schedule {
 	return s
 }
 
+// restart stops the plant for as long as it is down and starts it again in w.
+func (w world) restart(p *plant, down time.Duration) *plant {
+	p.t.Helper()
+	p.close()
+	time.Sleep(down)
+	return w.start(p.t, p.dir)
+}
+
 // pass lets time pass, and whatever was due in it be done.
 func pass(d time.Duration) {
 	time.Sleep(d)
@@ -49,21 +58,21 @@ func pass(d time.Duration) {
 
 // told writes each row of a schedule in one line, oldest slot first: its slot or
 // slots, its trigger, what became of it, and when it started if that is not the
-// slot.
+// slot. What catches up starts when chance wants.
 func (p *plant) told(name string) []string {
 	p.t.Helper()
 	lines := []string{}
 	for _, r := range p.bySlot(name) {
-		line := r.Slot.Format("15:04:05")
+		line := r.Slot.Format("02T15:04:05")
 		if !r.SlotTo.IsZero() {
-			line += r.SlotTo.Format("-15:04:05") + fmt.Sprintf("x%d", r.Slots)
+			line += r.SlotTo.Format("-02T15:04:05") + fmt.Sprintf("x%d", r.Slots)
 		}
 		line += " " + string(r.Trigger) + " "
 		if r.State != molecule.RunFinished {
 			line += string(r.State)
 		}
 		line += string(r.Outcome)
-		if !r.StartedAt.IsZero() && !r.StartedAt.Equal(r.Slot) {
+		if !r.StartedAt.IsZero() && !r.StartedAt.Equal(r.Slot) && r.Trigger != molecule.TriggerCatchUp {
 			line += r.StartedAt.Format(" at 15:04:05")
 		}
 		lines = append(lines, line)
@@ -97,4 +106,41 @@ func stopped(ctx context.Context) molecule.Reply {
 		return molecule.Reply{Failure: molecule.FailDeadline, Answered: true}
 	}
 	return molecule.Reply{Failure: molecule.FailShutdown}
+}
+
+// wantCovered wants every slot of a schedule, from its first to now, in exactly
+// one row, and the next slot behind the last of them.
+func (p *plant) wantCovered(name string) {
+	p.t.Helper()
+	s, err := p.service.Schedule(p.t.Context(), name)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	spec, err := cron.Parse(s.Cron, cron.Options{TZ: s.TZ, DST: cron.DST(s.DST), Seconds: s.Seconds, Phase: time.Duration(s.Phase)})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	last := s.CreatedAt
+	for _, r := range p.bySlot(name) {
+		if r.Trigger != molecule.TriggerCron && r.Trigger != molecule.TriggerCatchUp {
+			continue
+		}
+		to := r.SlotTo
+		if to.IsZero() {
+			to = r.Slot
+		}
+		if first, err := spec.Next(last); err != nil || !first.Equal(r.Slot) {
+			p.t.Errorf("%s: behind %v comes %v (%v), and the next row is of %v", name, last, first, err, r.Slot)
+		}
+		if n, err := spec.CountBetween(r.Slot, to, 1_000_000); err != nil || n != r.Slots {
+			p.t.Errorf("%s: the row of %v says %d slots and covers %d (%v)", name, r.Slot, r.Slots, n, err)
+		}
+		last = to
+	}
+	if s.State != molecule.ScheduleActive {
+		return
+	}
+	if first, err := spec.Next(last); err != nil || !first.Equal(s.NextSlot) {
+		p.t.Errorf("%s: behind %v comes %v (%v), and it waits for %v", name, last, first, err, s.NextSlot)
+	}
 }

@@ -18,10 +18,26 @@ func (s *Service) TriggerSchedule(ctx context.Context, ref string) (molecule.Run
 	if err != nil {
 		return molecule.Run{}, err
 	}
+	prompt, err := s.promptOf(ctx, sched)
+	if err != nil {
+		return molecule.Run{}, err
+	}
 	return s.manual(ctx, molecule.Run{
-		ScheduleID: sched.ID, AgentID: sched.AgentID, Prompt: strings.ReplaceAll(sched.Prompt, missedMark, "none"),
+		ScheduleID: sched.ID, AgentID: sched.AgentID, Prompt: prompt,
 		Timeout: sched.Timeout, Policy: sched.Policy, Trigger: molecule.TriggerManual,
 	})
+}
+
+// promptOf returns the prompt of a schedule as it is sent now.
+func (s *Service) promptOf(ctx context.Context, sched molecule.Schedule) (string, error) {
+	if !strings.Contains(sched.Prompt, molecule.MissedMark) {
+		return sched.Prompt, nil
+	}
+	missed, err := s.store.Missed(ctx, sched.ID)
+	if err != nil {
+		return "", fmt.Errorf("what was missed: %w", err)
+	}
+	return missed.Tell(sched.Prompt), nil
 }
 
 // StartRun starts one run of a prompt that no schedule holds.
@@ -64,7 +80,9 @@ func (s *Service) RetryRun(ctx context.Context, ref string) (molecule.Run, error
 		if err != nil {
 			return molecule.Run{}, err
 		}
-		again.Prompt = strings.ReplaceAll(sched.Prompt, missedMark, "none")
+		if again.Prompt, err = s.promptOf(ctx, sched); err != nil {
+			return molecule.Run{}, err
+		}
 	}
 	return s.manual(ctx, again)
 }

@@ -23,6 +23,8 @@ type Store interface {
 	CreateRun(ctx context.Context, r *molecule.Run) error
 	Run(ctx context.Context, ref string) (molecule.Run, error)
 	Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error)
+	// Missed returns which slots were missed since the last one that was sent.
+	Missed(ctx context.Context, scheduleID string) (molecule.Missed, error)
 	RunCovering(ctx context.Context, scheduleID string, slot time.Time) (molecule.Run, error)
 	FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error)
 	PutCalendar(ctx context.Context, c *molecule.Calendar) error

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -197,10 +198,12 @@ func dueOf(ctx context.Context, tx *Tx, s molecule.Schedule) (molecule.Due, erro
 	due := molecule.Due{Schedule: s}
 	rows, err := tx.query(ctx, sqlOpenRuns, s.ID)
 	_, err = all(rows, err, func(r rowScanner, _ *struct{}) error { return r.Scan(&due.OpenRuns) })
-	if err != nil || len(s.Exclusions) == 0 {
-		return due, err
+	if err == nil && len(s.Exclusions) > 0 {
+		due.Calendars, err = calendarsNamed(ctx, tx, s.Exclusions)
 	}
-	due.Calendars, err = calendarsNamed(ctx, tx, s.Exclusions)
+	if err == nil && strings.Contains(s.Prompt, molecule.MissedMark) {
+		due.Missed, err = missedBy(ctx, tx, s.ID)
+	}
 	return due, err
 }
 
