@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -59,6 +60,35 @@ func (s *Server) removeAgent(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+func (s *Server) pauseAgent(w http.ResponseWriter, r *http.Request) error {
+	return changeAgent(w, r, s.Agents.PauseAgent)
+}
+
+func (s *Server) resumeAgent(w http.ResponseWriter, r *http.Request) error {
+	return changeAgent(w, r, s.Agents.ResumeAgent)
+}
+
+func (s *Server) confirmOffline(w http.ResponseWriter, r *http.Request) error {
+	return changeAgent(w, r, s.Agents.ConfirmOffline)
+}
+
+// changeAgent makes a change that needs no more than to say of whom.
+func changeAgent(w http.ResponseWriter, r *http.Request, change func(context.Context, string) (molecule.Agent, error)) error {
+	a, err := change(r.Context(), r.PathValue("ref"))
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, a)
+}
+
+func (s *Server) agentHistory(w http.ResponseWriter, r *http.Request) error {
+	h, err := s.Agents.AgentHistory(r.Context(), r.PathValue("ref"))
+	if err != nil {
+		return err
+	}
+	return encode(w, http.StatusOK, h)
 }
 
 // encodePage writes a page; an empty one has an empty list, never null.

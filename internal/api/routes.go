@@ -57,6 +57,10 @@ func (s *Server) routes() []route {
 		{"GET", wire.PathAgents + "/{ref}", needs(agents), s.agent},
 		{"PATCH", wire.PathAgents + "/{ref}", needs(agentsW), s.updateAgent},
 		{"DELETE", wire.PathAgents + "/{ref}", needs(agentsW), s.removeAgent},
+		{"POST", wire.PathAgents + "/{ref}/pause", needs(agentsW), s.pauseAgent},
+		{"POST", wire.PathAgents + "/{ref}/resume", needs(agentsW), s.resumeAgent},
+		{"POST", wire.PathAgents + "/{ref}/confirm-offline", needs(agentsW), s.confirmOffline},
+		{"GET", wire.PathAgents + "/{ref}/history", needs(agents), s.agentHistory},
 
 		{"GET", wire.PathSchedules, needs(schedules), s.scheduleList},
 		{"POST", wire.PathSchedules, needs(schedW), s.createSchedule},

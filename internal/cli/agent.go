@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,8 @@ func newAgentCmd(a *app) *cobra.Command {
 		long: "An agent is who receives prompts: a local command (exec), or a server that speaks\n" +
 			"A2A (push).",
 		examples: "  molecli agent add echo --exec 'tr a-z A-Z'\n  molecli agent list",
-	}, newAgentAddCmd(a), newAgentListCmd(a), newAgentShowCmd(a), newAgentUpdateCmd(a), newAgentRemoveCmd(a), newAgentRunCmd(a))
+	}, newAgentAddCmd(a), newAgentListCmd(a), newAgentShowCmd(a), newAgentUpdateCmd(a), newAgentRemoveCmd(a), newAgentRunCmd(a),
+		newAgentRunsCmd(a), newAgentWatchCmd(a), newAgentPauseCmd(a), newAgentResumeCmd(a), newAgentConfirmCmd(a))
 }
 
 // agentView is how agents are shown.
@@ -32,6 +34,8 @@ func agentView() view[molecule.Agent] {
 			{Column: term.Column{Title: "NAME"}, cell: func(a molecule.Agent) term.Cell { return term.Text(a.Name) }},
 			{Column: term.Column{Title: "KIND", Drop: 3}, cell: func(a molecule.Agent) term.Cell { return term.Text(string(a.Kind)) }},
 			{Column: term.Column{Title: "STATE"}, cell: agentStateCell},
+			{Column: term.Column{Title: "SEEN", Drop: 6}, cell: func(a molecule.Agent) term.Cell { return term.When(a.LastSeen) }},
+			{Column: term.Column{Title: "TASKS", Drop: 7}, cell: func(a molecule.Agent) term.Cell { return term.Text(agentTasks(a)) }},
 			{Column: term.Column{Title: "RUNS", Drop: 4}, cell: func(a molecule.Agent) term.Cell {
 				return term.Text(fmt.Sprintf("%d/%d", a.ActiveRuns, a.MaxConcurrent))
 			}},
@@ -47,13 +51,30 @@ func agentView() view[molecule.Agent] {
 
 // agentStateCell shows what is believed of an agent.
 func agentStateCell(a molecule.Agent) term.Cell {
-	switch a.State {
+	return term.Toned(agentTone(a.State), string(a.State))
+}
+
+// agentTone says how a state looks.
+func agentTone(s molecule.AgentState) term.Tone {
+	switch s {
 	case molecule.AgentOnline:
-		return term.Toned(term.Good, string(a.State))
+		return term.Good
+	case molecule.AgentDegraded, molecule.AgentSuspect, molecule.AgentUnknown:
+		return term.Warn
 	case molecule.AgentOffline:
-		return term.Toned(term.Bad, string(a.State))
+		return term.Bad
+	case molecule.AgentPaused, molecule.AgentRemoved:
+		return term.Faint
 	}
-	return term.Toned(term.Busy, string(a.State))
+	return term.Busy
+}
+
+// agentTasks returns how many tasks an agent says it has; "" when it never did.
+func agentTasks(a molecule.Agent) string {
+	if a.Vitals == nil {
+		return ""
+	}
+	return strconv.Itoa(a.Vitals.ActiveTasks)
 }
 
 // agentWhere returns the command or URL of an agent.
@@ -64,41 +85,15 @@ func agentWhere(a molecule.Agent) string {
 	return a.URL
 }
 
-// agentRecord is one agent, a line for each fact.
-func agentRecord(a molecule.Agent) term.Record {
-	r := term.Record{
-		{Title: "name", Cell: term.Text(a.Name)},
-		{Title: "id", Cell: term.Text(a.ID)},
-		{Title: "kind", Cell: term.Text(string(a.Kind))},
-		{Title: "state", Cell: agentStateCell(a)},
-		{Title: "runs", Cell: term.Text(fmt.Sprintf("%d of %d", a.ActiveRuns, a.MaxConcurrent))},
-		{Title: "budget", Cell: term.Text(budgetText(&a.Budget))},
-		{Title: "last", Cell: outcomeAt(a.LastOutcome, a.LastRunAt)},
-		{Title: "next", Cell: term.When(a.NextSlot)},
-	}
-	if a.Exec == nil {
-		return append(r,
-			term.Field{Title: "url", Cell: term.Text(a.URL)},
-			term.Field{Title: "url owner", Cell: term.Text(string(a.URLOwner))})
-	}
-	r = append(r,
-		term.Field{Title: "command", Cell: term.Text(a.Exec.Command)},
-		term.Field{Title: "starts", Cell: term.Text(fmt.Sprintf("%q", a.Exec.Argv))},
-		term.Field{Title: "dir", Cell: term.Text(a.Exec.Dir)})
-	for _, name := range a.Exec.PassEnv {
-		r = append(r, term.Field{Title: "passes", Cell: term.Text(name)})
-	}
-	return r
-}
-
 // newAgentListCmd makes agent list.
 func newAgentListCmd(a *app) *cobra.Command {
 	var kind, state string
 	narrow := fields{"kind": &kind, "state": &state}
 	cmd := a.asks(leaf{
 		use: "list", aliases: []string{"ls"},
-		short:    "List agents",
-		long:     "Lists agents with what the daemon believes of them, from evidence only.",
+		short: "List agents",
+		long: "Lists agents with what the daemon believes of them, from evidence only: the state, their\n" +
+			"last request, how many tasks they say they have, and their runs here.",
 		examples: "  molecli agent list\n  molecli agent list --state offline -o json",
 		args:     exactly(),
 	}, func(ctx context.Context, s *session, _ []string) error {
@@ -113,23 +108,6 @@ func newAgentListCmd(a *app) *cobra.Command {
 	})
 	narrow.flags(cmd)
 	return cmd
-}
-
-// newAgentShowCmd makes agent show.
-func newAgentShowCmd(a *app) *cobra.Command {
-	return a.asks(leaf{
-		use: "show NAME", aliases: []string{"get"},
-		short:    "Show one agent",
-		long:     "Shows everything known about one agent, by name or by a prefix of its id.",
-		examples: "  molecli agent show echo\n  molecli agent show echo -o yaml",
-		args:     exactly("NAME"), complete: a.completeAgents,
-	}, func(ctx context.Context, s *session, args []string) error {
-		agent, err := s.client.Agent(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		return agentView().one(s.printer, agent)
-	})
 }
 
 // newAgentRemoveCmd makes agent remove.

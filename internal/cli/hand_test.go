@@ -165,6 +165,7 @@ func farAgent() molecule.Agent {
 	return molecule.Agent{
 		ID: "c3d4", Name: "far", Kind: molecule.AgentPush, State: molecule.AgentOffline, MaxConcurrent: 4, ActiveRuns: 2,
 		URL: "https://agents.example/far", LastOutcome: molecule.OutcomeUnreachable, LastRunAt: noon().Add(-2 * time.Hour),
+		LastSeen: noon().Add(-3 * time.Hour), Vitals: &molecule.Vitals{ActiveTasks: 2},
 	}
 }
 
@@ -194,7 +195,7 @@ func endedRun(o molecule.Outcome, said string) molecule.Run {
 func alive(states map[string]molecule.Subsystem) molecule.Liveness {
 	return molecule.Liveness{
 		Healthy: true, Subsystems: states,
-		Agents:    molecule.AgentCounts{Online: 2, Offline: 1},
+		Agents:    molecule.AgentCounts{Online: 2, Offline: 1, Paused: 4},
 		Schedules: molecule.ScheduleCounts{OnTime: 3, Failing: 1},
 	}
 }

@@ -23,22 +23,24 @@ func TestAgentList_hasSixFaces(t *testing.T) {
 		face string
 		want string
 	}{
-		{"table", "echo\texec\tonline\t0/1\t2026-04-14T11:59:00Z ok\t2026-04-15T08:00:00Z\ttr a-z A-Z\n" +
-			"far\tpush\toffline\t2/4\t2026-04-14T10:00:00Z unreachable\t\thttps://agents.example/far\n"},
-		{"wide", "echo\texec\tonline\t0/1\t2026-04-14T11:59:00Z ok\t2026-04-15T08:00:00Z\ttr a-z A-Z\ta1b2\n" +
-			"far\tpush\toffline\t2/4\t2026-04-14T10:00:00Z unreachable\t\thttps://agents.example/far\tc3d4\n"},
+		{"table", "echo\texec\tonline\t\t\t0/1\t2026-04-14T11:59:00Z ok\t2026-04-15T08:00:00Z\ttr a-z A-Z\n" +
+			"far\tpush\toffline\t2026-04-14T09:00:00Z\t2\t2/4\t2026-04-14T10:00:00Z unreachable\t\thttps://agents.example/far\n"},
+		{"wide", "echo\texec\tonline\t\t\t0/1\t2026-04-14T11:59:00Z ok\t2026-04-15T08:00:00Z\ttr a-z A-Z\ta1b2\n" +
+			"far\tpush\toffline\t2026-04-14T09:00:00Z\t2\t2/4\t2026-04-14T10:00:00Z unreachable\t\thttps://agents.example/far\tc3d4\n"},
 		{"name", "echo\nfar\n"},
 		{"jsonl", `{"id":"a1b2","name":"echo","kind":"exec","state":"online","exec":{"command":"tr a-z A-Z","argv":["/usr/bin/tr","a-z","A-Z"]},` +
 			`"max_concurrent_tasks":1,"active_runs":0,"last_outcome":"ok","last_run_at":"2026-04-14T11:59:00Z","next_slot_at":"2026-04-15T08:00:00Z",` +
 			`"silent_streak":0,"created_at":"0001-01-01T00:00:00Z","updated_at":"0001-01-01T00:00:00Z"}` + "\n" +
 			`{"id":"c3d4","name":"far","kind":"push","state":"offline","url":"https://agents.example/far","max_concurrent_tasks":4,"active_runs":2,` +
-			`"last_outcome":"unreachable","last_run_at":"2026-04-14T10:00:00Z","silent_streak":0,` +
+			`"last_outcome":"unreachable","last_run_at":"2026-04-14T10:00:00Z","silent_streak":0,"last_seen_at":"2026-04-14T09:00:00Z",` +
+			`"vitals":{"error_rate":0,"active_tasks":2,"uptime_seconds":0},` +
 			`"created_at":"0001-01-01T00:00:00Z","updated_at":"0001-01-01T00:00:00Z"}` + "\n"},
 		{"yaml", "items:\n- id: a1b2\n  name: echo\n  kind: exec\n  state: online\n  exec:\n    command: tr a-z A-Z\n    argv:\n    - /usr/bin/tr\n    - a-z\n    - A-Z\n" +
 			"  max_concurrent_tasks: 1\n  active_runs: 0\n  last_outcome: ok\n  last_run_at: \"2026-04-14T11:59:00Z\"\n  next_slot_at: \"2026-04-15T08:00:00Z\"\n" +
 			"  silent_streak: 0\n  created_at: \"0001-01-01T00:00:00Z\"\n  updated_at: \"0001-01-01T00:00:00Z\"\n" +
 			"- id: c3d4\n  name: far\n  kind: push\n  state: offline\n  url: https://agents.example/far\n  max_concurrent_tasks: 4\n  active_runs: 2\n" +
 			"  last_outcome: unreachable\n  last_run_at: \"2026-04-14T10:00:00Z\"\n  silent_streak: 0\n" +
+			"  last_seen_at: \"2026-04-14T09:00:00Z\"\n  vitals:\n    error_rate: 0\n    active_tasks: 2\n    uptime_seconds: 0\n" +
 			"  created_at: \"0001-01-01T00:00:00Z\"\n  updated_at: \"0001-01-01T00:00:00Z\"\n"},
 		{"json", `{
   "items": [
@@ -75,6 +77,12 @@ func TestAgentList_hasSixFaces(t *testing.T) {
       "last_outcome": "unreachable",
       "last_run_at": "2026-04-14T10:00:00Z",
       "silent_streak": 0,
+      "last_seen_at": "2026-04-14T09:00:00Z",
+      "vitals": {
+        "error_rate": 0,
+        "active_tasks": 2,
+        "uptime_seconds": 0
+      },
       "created_at": "0001-01-01T00:00:00Z",
       "updated_at": "0001-01-01T00:00:00Z"
     }
@@ -102,7 +110,7 @@ func TestAgentList_fitsTheTerminal(t *testing.T) {
 	}{
 		{"39", 39, "" +
 			"NAME   echo\nKIND   exec\nSTATE  ✓ online\nRUNS   0/1\nLAST   1m ago ✓ ok\nNEXT   in 20h\nWHERE  tr a-z A-Z\n\n" +
-			"NAME   far\nKIND   push\nSTATE  ✗ offline\nRUNS   2/4\nLAST   2h ago ✗ unreachable\nWHERE  https://agents.example/far\n"},
+			"NAME   far\nKIND   push\nSTATE  ✗ offline\nSEEN   3h ago\nTASKS  2\nRUNS   2/4\nLAST   2h ago ✗ unreachable\nWHERE  https://agents.example/far\n"},
 		{"40", 40, "" +
 			"NAME  STATE      LAST\n" +
 			"echo  ✓ online   1m ago ✓ ok\n" +
@@ -112,13 +120,13 @@ func TestAgentList_fitsTheTerminal(t *testing.T) {
 			"echo  exec  ✓ online   0/1   1m ago ✓ ok           in 20h\n" +
 			"far   push  ✗ offline  2/4   2h ago ✗ unreachable\n"},
 		{"80", 80, "" +
-			"NAME  KIND  STATE      RUNS  LAST                  NEXT    WHERE\n" +
-			"echo  exec  ✓ online   0/1   1m ago ✓ ok           in 20h  tr a-z A-Z\n" +
-			"far   push  ✗ offline  2/4   2h ago ✗ unreachable          https://agents.examp…\n"},
+			"NAME  KIND  STATE      SEEN    RUNS  LAST                  NEXT    WHERE\n" +
+			"echo  exec  ✓ online           0/1   1m ago ✓ ok           in 20h  tr a-z A-Z\n" +
+			"far   push  ✗ offline  3h ago  2/4   2h ago ✗ unreachable          https://agen…\n"},
 		{"120", 120, "" +
-			"NAME  KIND  STATE      RUNS  LAST                  NEXT    WHERE\n" +
-			"echo  exec  ✓ online   0/1   1m ago ✓ ok           in 20h  tr a-z A-Z\n" +
-			"far   push  ✗ offline  2/4   2h ago ✗ unreachable          https://agents.example/far\n"},
+			"NAME  KIND  STATE      SEEN    TASKS  RUNS  LAST                  NEXT    WHERE\n" +
+			"echo  exec  ✓ online                  0/1   1m ago ✓ ok           in 20h  tr a-z A-Z\n" +
+			"far   push  ✗ offline  3h ago  2      2/4   2h ago ✗ unreachable          https://agents.example/far\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -271,9 +279,10 @@ func TestRunList_shortensIDsToWhatTellsThemApart(t *testing.T) {
 func TestShow_writesEveryFace(t *testing.T) {
 	t.Parallel()
 	d := newDaemon(t, map[string][]reply{
-		"GET /v1/schedules/hello": {{0, helloSchedule()}},
-		"GET /v1/agents/echo":     {{0, echoAgent()}},
-		"GET /v1/runs/0190":       {{0, endedRun(molecule.OutcomeOK, "HI")}},
+		"GET /v1/schedules/hello":     {{0, helloSchedule()}},
+		"GET /v1/agents/echo":         {{0, echoAgent()}},
+		"GET /v1/agents/a1b2/history": {{0, molecule.AgentHistory{}}},
+		"GET /v1/runs/0190":           {{0, endedRun(molecule.OutcomeOK, "HI")}},
 	})
 	tests := []struct {
 		args []string

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -232,9 +233,22 @@ func (p *printer) liveness(l molecule.Liveness, now time.Time) error {
 	return p.write("agents   " + gap + agentLine(l.Agents) + "\nschedules" + gap + scheduleLine(l.Schedules) + "\n")
 }
 
-// agentLine counts agents in words.
+// agentLine counts agents in words: the three that matter most, and of the
+// others those there are.
 func agentLine(a molecule.AgentCounts) string {
-	return strconv.Itoa(a.Online) + " online, " + strconv.Itoa(a.Pending) + " pending, " + strconv.Itoa(a.Offline) + " offline"
+	line := fmt.Sprintf("%d online, %d suspect, %d offline", a.Online, a.Suspect, a.Offline)
+	for _, other := range []struct {
+		n     int
+		state molecule.AgentState
+	}{
+		{a.Degraded, molecule.AgentDegraded}, {a.Unknown, molecule.AgentUnknown},
+		{a.Pending, molecule.AgentPending}, {a.Paused, molecule.AgentPaused},
+	} {
+		if other.n > 0 {
+			line += fmt.Sprintf(", %d %s", other.n, other.state)
+		}
+	}
+	return line
 }
 
 // scheduleLine counts schedules in words.

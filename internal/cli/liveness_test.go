@@ -79,13 +79,13 @@ func TestLiveness_showsEverySubsystemThenAgentsThenSchedules(t *testing.T) {
 			"dispatcher   ✓ healthy              12s ago    every 30s  0\n" +
 			"event-relay  … starting (optional)  never      every 30s  0\n" +
 			"scheduler    ! stuck                12s ago    every 30s  2         blocked in sqlite.(*DB).ClaimDue\n" +
-			"agents     2 online, 0 pending, 1 offline\n" +
+			"agents     2 online, 0 suspect, 1 offline, 4 paused\n" +
 			"schedules  3 on time, 0 late, 1 failing, 0 paused, 0 in error\n"},
 		{"pipe", newHand(t, d), "" +
 			"dispatcher\thealthy\t2026-04-14T11:59:48Z\tevery 30s\t0\t\n" +
 			"event-relay\tstarting (optional)\tnever\tevery 30s\t0\t\n" +
 			"scheduler\tstuck\t2026-04-14T11:59:48Z\tevery 30s\t2\tblocked in sqlite.(*DB).ClaimDue\n" +
-			"agents   \t2 online, 0 pending, 1 offline\n" +
+			"agents   \t2 online, 0 suspect, 1 offline, 4 paused\n" +
 			"schedules\t3 on time, 0 late, 1 failing, 0 paused, 0 in error\n"},
 	}
 	for _, tt := range tests {

@@ -41,6 +41,26 @@ func (c *Client) RemoveAgent(ctx context.Context, ref string) error {
 	return c.remove(ctx, wire.PathAgents, ref)
 }
 
+// PauseAgent puts an agent aside.
+func (c *Client) PauseAgent(ctx context.Context, ref string) (molecule.Agent, error) {
+	return member[molecule.Agent](ctx, c, http.MethodPost, wire.PathAgents, ref, nil, "pause")
+}
+
+// ResumeAgent takes a paused agent up again.
+func (c *Client) ResumeAgent(ctx context.Context, ref string) (molecule.Agent, error) {
+	return member[molecule.Agent](ctx, c, http.MethodPost, wire.PathAgents, ref, nil, "resume")
+}
+
+// ConfirmOffline says that a silent agent is gone.
+func (c *Client) ConfirmOffline(ctx context.Context, ref string) (molecule.Agent, error) {
+	return member[molecule.Agent](ctx, c, http.MethodPost, wire.PathAgents, ref, nil, "confirm-offline")
+}
+
+// AgentHistory returns how an agent came to be what it is.
+func (c *Client) AgentHistory(ctx context.Context, ref string) (molecule.AgentHistory, error) {
+	return member[molecule.AgentHistory](ctx, c, http.MethodGet, wire.PathAgents, ref, nil, "history")
+}
+
 // member makes a request to one member of a collection and decodes the answer.
 func member[T any](ctx context.Context, c *Client, method, collection, ref string, body any, more ...string) (T, error) {
 	var out T

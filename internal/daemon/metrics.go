@@ -102,8 +102,12 @@ func (c *liveCollector) Collect(out chan<- prometheus.Metric) {
 	if n := c.live.books.latest.Load(); n != nil {
 		agents := desc("agents", "Agents by state.", "state")
 		gauge(agents, float64(n.agents.Online), "online")
-		gauge(agents, float64(n.agents.Pending), "pending")
+		gauge(agents, float64(n.agents.Degraded), "degraded")
+		gauge(agents, float64(n.agents.Suspect), "suspect")
 		gauge(agents, float64(n.agents.Offline), "offline")
+		gauge(agents, float64(n.agents.Unknown), "unknown")
+		gauge(agents, float64(n.agents.Pending), "pending")
+		gauge(agents, float64(n.agents.Paused), "paused")
 		schedules := desc("schedules", "Schedules by how they do.", "state")
 		gauge(schedules, float64(n.schedules.OnTime), "on_time")
 		gauge(schedules, float64(n.schedules.Late), "late")

@@ -63,6 +63,9 @@ func (j *journey) travel() error {
 	if !found {
 		return j.block("the agent was removed")
 	}
+	if agent.State.Runs() == molecule.HandlingBlock && j.run.Handle == "" {
+		return j.block(string(agent.State))
+	}
 	j.queues.setLimit(agent.ID, agent.MaxConcurrent)
 	j.wake() // the limit may leave room for more
 	courier := j.Couriers[agent.Kind]

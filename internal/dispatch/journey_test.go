@@ -33,6 +33,12 @@ func (n *notes) add(d molecule.Delivery) int {
 	return len(n.all)
 }
 
+func (n *notes) count() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.all)
+}
+
 // pauses returns the time between one delivery and the next.
 func (n *notes) pauses() []time.Duration {
 	n.mu.Lock()

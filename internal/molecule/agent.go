@@ -14,16 +14,6 @@ const (
 	AgentExec AgentKind = "exec" // is a local command that we start
 )
 
-// AgentState is what we believe of an agent, from evidence only.
-type AgentState string
-
-// The states of an agent.
-const (
-	AgentPending AgentState = "pending" // no proof of life yet
-	AgentOnline  AgentState = "online"  // answered the last time we asked
-	AgentOffline AgentState = "offline" // three asks in a row reached nobody
-)
-
 // URLOwner says who wrote an agent's URL, and so what it may point at.
 type URLOwner string
 
@@ -48,7 +38,11 @@ type Agent struct {
 	LastOutcome   Outcome    `json:"last_outcome"`
 	LastRunAt     time.Time  `json:"last_run_at,omitzero"`
 	NextSlot      time.Time  `json:"next_slot_at,omitzero"`
-	SilentStreak  int        `json:"silent_streak"` // asks in a row that reached nobody
+	SilentStreak  int        `json:"silent_streak"`          // asks in a row that reached nobody
+	StateSince    time.Time  `json:"state_since,omitzero"`   // zero: since it was made
+	StateReason   string     `json:"state_reason,omitempty"` // what led there
+	LastSeen      time.Time  `json:"last_seen_at,omitzero"`  // its last request, if it ever sent one
+	Vitals        *Vitals    `json:"vitals,omitempty"`       // what it last said of itself
 	CreatedAt     time.Time  `json:"created_at"`
 	UpdatedAt     time.Time  `json:"updated_at"`
 }
@@ -97,20 +91,20 @@ func (a *Agent) Validate() error {
 	return nil
 }
 
-// silentLimit is how many asks in a row may reach nobody before an agent is
-// called offline.
-const silentLimit = 3
+// SilentLimit is how many asks in a row may reach nobody before an agent that
+// never sent a request of its own is lost.
+const SilentLimit = 3
 
-// Observe takes the outcome of a run as evidence. An offline agent is still
-// asked: a run is the only probe it has, and one answer brings it back.
+// Observe takes the outcome of a run as evidence. That an agent is lost is not
+// for one agent's runs to say: see package registry.
 func (a *Agent) Observe(o Outcome) {
 	switch {
 	case o.Answered():
-		a.State, a.SilentStreak = AgentOnline, 0
+		a.State, a.SilentStreak = a.State.After(SignAnswered), 0
 	case o.Silent():
 		a.SilentStreak++
-		if a.SilentStreak >= silentLimit && a.Kind != AgentExec {
-			a.State = AgentOffline
+		if o == OutcomeHung && a.Kind != AgentExec {
+			a.State = a.State.After(SignHung)
 		}
 	}
 }
@@ -146,4 +140,11 @@ type AgentService interface {
 	UpdateAgent(ctx context.Context, ref string, up AgentUpdate) (Agent, error)
 	// RemoveAgent refuses with Conflict while schedules name the agent.
 	RemoveAgent(ctx context.Context, ref string) error
+	// PauseAgent puts an agent aside: runs that fall due end as blocked.
+	PauseAgent(ctx context.Context, ref string) (Agent, error)
+	ResumeAgent(ctx context.Context, ref string) (Agent, error)
+	// ConfirmOffline takes the caller's word that an agent which is suspect or
+	// unknown is gone. For one that is believed to be there it is a Conflict.
+	ConfirmOffline(ctx context.Context, ref string) (Agent, error)
+	AgentHistory(ctx context.Context, ref string) (AgentHistory, error)
 }

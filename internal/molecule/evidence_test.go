@@ -71,12 +71,12 @@ func TestAgent_Observe(t *testing.T) {
 		"an answer is proof of life":              {AgentPush, []Outcome{OutcomeOK}, AgentOnline, 0},
 		"a failure is one as well":                {AgentPush, []Outcome{OutcomeFailed}, AgentOnline, 0},
 		"a skipped slot proves nothing":           {AgentPush, []Outcome{OutcomeSkippedOverlap, OutcomeMissed}, AgentPending, 0},
-		"two silences are not enough":             {AgentPush, []Outcome{OutcomeUnreachable, OutcomeHung}, AgentPending, 2},
-		"three in a row are":                      {AgentPush, []Outcome{OutcomeUnreachable, OutcomeHung, OutcomeUnreachable}, AgentOffline, 3},
-		"an answer between starts the count anew": {AgentPush, []Outcome{OutcomeHung, OutcomeHung, OutcomeEmpty, OutcomeHung}, AgentOnline, 1},
-		"what proves nothing leaves the count":    {AgentPush, []Outcome{OutcomeHung, OutcomeHung, OutcomeUnknown, OutcomeHung}, AgentOffline, 3},
+		"one that hangs is looked for":            {AgentPush, []Outcome{OutcomeHung}, AgentSuspect, 1},
+		"one that is not there is only counted":   {AgentPush, []Outcome{OutcomeOK, OutcomeUnreachable, OutcomeUnreachable, OutcomeUnreachable}, AgentOnline, 3},
+		"an answer between starts the count anew": {AgentPush, []Outcome{OutcomeUnreachable, OutcomeUnreachable, OutcomeEmpty, OutcomeUnreachable}, AgentOnline, 1},
+		"what proves nothing leaves the count":    {AgentPush, []Outcome{OutcomeUnreachable, OutcomeUnknown, OutcomeUnreachable}, AgentPending, 2},
 		"one answer brings it back":               {AgentPush, []Outcome{OutcomeHung, OutcomeHung, OutcomeHung, OutcomeQuiet}, AgentOnline, 0},
-		"a command is never offline":              {AgentExec, []Outcome{OutcomeHung, OutcomeHung, OutcomeHung, OutcomeHung}, AgentPending, 4},
+		"a command does not go anywhere":          {AgentExec, []Outcome{OutcomeHung, OutcomeUnreachable, OutcomeUnreachable}, AgentPending, 3},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,13 @@ func (f AgentFilter) Validate() error {
 	if err := choice("kind", f.Kind, AgentExec, AgentPush); err != nil {
 		return err
 	}
-	return choice("state", f.State, AgentPending, AgentOnline, AgentOffline)
+	var states []AgentState
+	for _, row := range agentStates {
+		if row.State != AgentRemoved { // those are in no list
+			states = append(states, row.State)
+		}
+	}
+	return choice("state", f.State, states...)
 }
 
 // Validate refuses a state that no schedule has.

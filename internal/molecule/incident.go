@@ -31,12 +31,16 @@ const (
 	IncidentScheduleStale = "schedule_stale" // a schedule gets blank replies again and again
 	IncidentRunWaiting    = "run_waiting"    // an agent asks for input
 	IncidentRunOverdue    = "run_overdue"    // a delivery does not come back
+	IncidentAgentOffline  = "agent_offline"  // an agent is not there
+	IncidentAgentFlapping = "agent_flapping" // an agent comes and goes
+	IncidentAgentsSilent  = "agents_silent"  // too many agents fell silent at once
 )
 
 // IncidentKinds lists every kind.
 func IncidentKinds() []string {
 	return []string{
 		IncidentSubsystem, IncidentMissedRuns, IncidentScheduleError, IncidentScheduleStale, IncidentRunWaiting, IncidentRunOverdue,
+		IncidentAgentOffline, IncidentAgentFlapping, IncidentAgentsSilent,
 	}
 }
 

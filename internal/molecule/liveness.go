@@ -46,9 +46,13 @@ type SubsystemEvent struct {
 
 // AgentCounts counts agents by what we believe of them.
 type AgentCounts struct {
-	Online  int `json:"online"`
-	Pending int `json:"pending"`
-	Offline int `json:"offline"`
+	Online   int `json:"online"`
+	Degraded int `json:"degraded"`
+	Suspect  int `json:"suspect"`
+	Offline  int `json:"offline"`
+	Unknown  int `json:"unknown"`
+	Pending  int `json:"pending"`
+	Paused   int `json:"paused"`
 }
 
 // ScheduleCounts counts active schedules by how they do.

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"agents are created, read, changed and removed", agentLifecycle},
 		{"agents that are wrong are refused by code", agentRefusals},
 		{"an agent that schedules need is kept", agentInUse},
+		{"an agent is put aside and taken up again", pauseAgent},
 		{"a ref may be a unique prefix of an id", refs},
 		{"lists come in pages", pages},
 		{"filters that name nothing are refused", filters},

@@ -21,6 +21,8 @@ type Store interface {
 	Agents(ctx context.Context, f molecule.AgentFilter) (molecule.Page[molecule.Agent], error)
 	UpdateAgent(ctx context.Context, ref string, change func(*molecule.Agent) error) (molecule.Agent, error)
 	RemoveAgent(ctx context.Context, ref string) error
+	SetAgentState(ctx context.Context, ref string, decide func(*molecule.Agent) error) (molecule.Agent, error)
+	Transitions(ctx context.Context, agentID string, limit int) ([]molecule.AgentTransition, error)
 }
 
 // Addresses judges URLs without a look-up and without dialling.
@@ -115,7 +117,10 @@ func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.Agent
 		apply(a, up)
 		if up.URL != nil {
 			a.URLOwner = wanted.URLOwner
-			a.State, a.SilentStreak = molecule.AgentPending, 0 // nothing is known of the new address
+			a.SilentStreak = 0
+			if to := a.State.After(molecule.SignMoved); to != a.State {
+				a.State, a.StateReason = to, "nothing is known of its new address"
+			}
 		}
 		if up.Exec != nil {
 			a.Exec = wanted.Exec

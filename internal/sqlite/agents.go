@@ -13,7 +13,7 @@ import (
 // recipientColumns are what is in the row of an agent.
 const recipientColumns = `
 	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.budget, a.silent_streak,
-	a.last_outcome, a.last_run_at, a.created_at, a.updated_at`
+	a.last_outcome, a.last_run_at, a.created_at, a.updated_at, a.state_since, a.state_reason`
 
 // agentColumns are what scanAgent reads. The index of open runs is named,
 // because the one of all runs would count an agent's whole history.
@@ -34,7 +34,7 @@ func recipientFields(a *molecule.Agent) []any {
 	return []any{
 		&a.ID, &a.Name, &a.Kind, &a.State, &a.URL, &a.URLOwner, object[*molecule.Exec]{&a.Exec}, &a.MaxConcurrent,
 		object[molecule.Budget]{&a.Budget}, &a.SilentStreak, &a.LastOutcome, instant{&a.LastRunAt}, instant{&a.CreatedAt},
-		instant{&a.UpdatedAt},
+		instant{&a.UpdatedAt}, instant{&a.StateSince}, &a.StateReason,
 	}
 }
 
@@ -61,6 +61,7 @@ func (db *DB) CreateAgent(ctx context.Context, a *molecule.Agent) error {
 		if err != nil {
 			return taken(err, agentTable, a.Name)
 		}
+		tx.watched(rowOf(*a, false))
 		return insertEvent(ctx, tx, molecule.EventAgentCreated, "agent/"+a.Name, map[string]any{"id": a.ID, "kind": a.Kind})
 	})
 }
@@ -149,6 +150,7 @@ func (db *DB) UpdateAgent(
 		if a, err = agentByRef(ctx, tx, ref); err != nil {
 			return err
 		}
+		before := a
 		if err := change(&a); err != nil {
 			return err
 		}
@@ -158,13 +160,16 @@ func (db *DB) UpdateAgent(
 		}
 		a.UpdatedAt = tx.Now
 		_, err = tx.exec(ctx, `
-			UPDATE agents SET name = ?, state = ?, url = ?, url_owner = ?, exec = ?, max_concurrent = ?,
+			UPDATE agents SET name = ?, url = ?, url_owner = ?, exec = ?, max_concurrent = ?,
 				budget = ?, silent_streak = ?, updated_at = ?
 			WHERE id = ?`,
-			a.Name, string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
+			a.Name, a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
 			a.SilentStreak, stamp(tx.Now), a.ID)
 		if err != nil {
 			return taken(err, agentTable, a.Name)
+		}
+		if err := step(ctx, tx, &a, before.State); err != nil {
+			return err
 		}
 		return insertEvent(ctx, tx, molecule.EventAgentUpdated, "agent/"+a.Name, map[string]any{"id": a.ID})
 	})
@@ -188,41 +193,37 @@ func (db *DB) RemoveAgent(ctx context.Context, ref string) error {
 			return molecule.Errorf(molecule.Conflict, "agent %q still has schedules: %s", a.Name, strings.Join(names, ", ")).
 				WithHint("molecli schedule remove %s", names[0])
 		}
-		if _, err := tx.exec(ctx, `UPDATE agents SET removed_at = ? WHERE id = ?`, stamp(tx.Now), a.ID); err != nil {
+		before := a.State
+		a.State, a.StateReason = before.After(molecule.SignRemoved), ""
+		if err := step(ctx, tx, &a, before); err != nil {
 			return err
 		}
-		return insertEvent(ctx, tx, molecule.EventAgentRemoved, "agent/"+a.Name, map[string]any{"id": a.ID})
+		_, err = tx.exec(ctx, `UPDATE agents SET removed_at = ? WHERE id = ?`, stamp(tx.Now), a.ID)
+		return err
 	})
 }
 
 const (
-	sqlAgentFacts = `SELECT name, kind, state, silent_streak FROM agents WHERE id = ?`
+	sqlAgentFacts = `SELECT id, name, kind, state, silent_streak, url FROM agents WHERE id = ?`
 	sqlAgentRan   = `UPDATE agents SET silent_streak = ?, last_outcome = ?, last_run_at = ? WHERE id = ?`
-	sqlAgentState = `UPDATE agents SET state = ? WHERE id = ?`
 )
 
 // settleAgent takes the outcome of a run as evidence about its agent.
 func settleAgent(ctx context.Context, tx *Tx, r molecule.Run) error {
 	rows, err := tx.query(ctx, sqlAgentFacts, r.AgentID)
 	found, err := all(rows, err, func(s rowScanner, a *molecule.Agent) error {
-		return s.Scan(&a.Name, &a.Kind, &a.State, &a.SilentStreak)
+		return s.Scan(&a.ID, &a.Name, &a.Kind, &a.State, &a.SilentStreak, &a.URL)
 	})
 	if err != nil || len(found) == 0 {
 		return err
 	}
 	a := found[0]
-	before := a.State
+	before := a
 	a.Observe(r.Outcome)
 	_, err = tx.exec(ctx, sqlAgentRan, a.SilentStreak, string(r.Outcome), stamp(r.EndedAt), r.AgentID)
-	if err != nil || a.State == before {
+	if err != nil || a.State == before.State && a.SilentStreak == before.SilentStreak {
 		return err
 	}
-	if _, err := tx.exec(ctx, sqlAgentState, string(a.State), r.AgentID); err != nil {
-		return err
-	}
-	kind := molecule.EventAgentOnline
-	if a.State == molecule.AgentOffline {
-		kind = molecule.EventAgentOffline
-	}
-	return insertEvent(ctx, tx, kind, "agent/"+a.Name, map[string]any{"from": before, "run": r.ID, "outcome": r.Outcome})
+	a.StateReason = "a run ended as " + string(r.Outcome)
+	return step(ctx, tx, &a, before.State)
 }

@@ -25,10 +25,11 @@ func (db *DB) Counts(ctx context.Context, now time.Time) (molecule.AgentCounts, 
 	if err != nil {
 		return agents, schedules, err
 	}
+	of := func(s molecule.AgentState) int { return by[string(s)] }
 	agents = molecule.AgentCounts{
-		Online:  by[string(molecule.AgentOnline)],
-		Pending: by[string(molecule.AgentPending)],
-		Offline: by[string(molecule.AgentOffline)],
+		Online: of(molecule.AgentOnline), Degraded: of(molecule.AgentDegraded), Suspect: of(molecule.AgentSuspect),
+		Offline: of(molecule.AgentOffline), Unknown: of(molecule.AgentUnknown), Pending: of(molecule.AgentPending),
+		Paused: of(molecule.AgentPaused),
 	}
 	by, err = db.tallies(ctx, `
 		SELECT state, COUNT(*) FROM schedules WHERE removed_at IS NULL AND state <> 'active' GROUP BY state

@@ -42,6 +42,7 @@ type DB struct {
 	jobs      chan *job     // never closed; unbuffered: a job waits with its caller
 	committed chan struct{} // never closed; one signal is enough
 	version   atomic.Uint64 // see Version
+	watch     watchList     // see AgentChanges
 	closed    chan struct{} // closed by Close
 	closeOnce sync.Once
 }

@@ -1,10 +1,20 @@
 -- The newest schema, made by TestSchema_isWrittenDownAsOneFile. Do not edit.
 
+CREATE TABLE agent_transitions (
+    id         INTEGER PRIMARY KEY,
+    agent_id   TEXT NOT NULL REFERENCES agents (id),
+    at         TEXT NOT NULL,
+    from_state TEXT NOT NULL,
+    to_state   TEXT NOT NULL,
+    reason     TEXT NOT NULL
+);
+
+CREATE INDEX agent_transitions_agent ON agent_transitions (agent_id, id);
+
 CREATE TABLE agents (
     id             TEXT PRIMARY KEY,
     name           TEXT NOT NULL,
     kind           TEXT NOT NULL CHECK (kind IN ('push', 'exec')),
-    state          TEXT NOT NULL CHECK (state IN ('pending', 'online', 'offline')),
     url            TEXT NOT NULL DEFAULT '',
     url_owner      TEXT NOT NULL DEFAULT '' CHECK (url_owner IN ('', 'agent', 'operator')),
     exec           TEXT, -- JSON
@@ -15,7 +25,8 @@ CREATE TABLE agents (
     created_at     TEXT NOT NULL,
     updated_at     TEXT NOT NULL,
     removed_at     TEXT
-, budget TEXT);
+, budget TEXT, state TEXT NOT NULL DEFAULT 'pending'
+    CHECK (state IN ('pending', 'online', 'degraded', 'suspect', 'offline', 'paused', 'removed', 'unknown')), state_since TEXT, state_reason TEXT NOT NULL DEFAULT '', heard INTEGER NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX agents_name ON agents (name) WHERE removed_at IS NULL;
 
@@ -168,6 +179,12 @@ CREATE TABLE tokens (
     expires_at   TEXT,
     last_used_at TEXT,
     revoked_at   TEXT
+);
+
+CREATE TABLE watch_checkpoint (
+    id   INTEGER PRIMARY KEY CHECK (id = 1),
+    at   TEXT NOT NULL,
+    body BLOB NOT NULL
 );
 
 CREATE TABLE writer_proof (

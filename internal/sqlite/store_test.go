@@ -270,7 +270,7 @@ func TestFinishRun_settlesEverythingOnce(t *testing.T) {
 	wantCode(t, db.SetRunWaiting(t.Context(), id, molecule.RunWaiting, "x", time.Time{}), molecule.Conflict)
 }
 
-func TestFinishRun_tellsWhenAnAgentGoesOffline(t *testing.T) {
+func TestFinishRun_tellsWhenAnAgentHangsAndAnswers(t *testing.T) {
 	t.Parallel()
 	db := sqlitetest.Open(t)
 	a := molecule.Agent{Name: "far", Kind: molecule.AgentPush, State: molecule.AgentPending, URL: "https://example.com", MaxConcurrent: 1}
@@ -291,7 +291,7 @@ func TestFinishRun_tellsWhenAnAgentGoesOffline(t *testing.T) {
 	for _, e := range page.Items {
 		got = append(got, e.Type)
 	}
-	want := []string{"agent.created", "agent.online", "agent.offline", "agent.online"}
+	want := []string{"agent.created", "agent.online", "agent.suspect", "agent.online"}
 	if diff := cmp.Diff(got, want); err != nil || diff != "" {
 		t.Errorf("events (-got +want), %v:\n%s", err, diff)
 	}

@@ -21,6 +21,7 @@ type Tx struct {
 	stmts  *statements
 	bound  map[string]*sql.Stmt // statements of this transaction, by text
 	events int                  // written so far
+	agents []molecule.AgentRow  // as they are after changes a watcher has to know
 }
 
 // stmt returns the statement of the text for this transaction.
@@ -199,6 +200,7 @@ func (db *DB) commitWith(ctx context.Context, batch []*job, run runner) error {
 	if err := raw.Commit(); err != nil {
 		return errors.Join(fmt.Errorf("commit: %w", translate(err)), ignoreDone(raw.Rollback()))
 	}
+	db.watch.note(tx.agents)
 	if tx.events > 0 {
 		db.version.Add(1) // first: a caller that asks whether something changed has to hear yes
 	}
@@ -232,10 +234,10 @@ func (tx *Tx) apply(ctx context.Context, change func(context.Context, *Tx) error
 	if _, err := tx.exec(ctx, "SAVEPOINT change"); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
-	events := tx.events
+	events, agents := tx.events, len(tx.agents)
 	result = supervised.Guard(func() error { return change(ctx, tx) })
 	if result != nil {
-		tx.events = events
+		tx.events, tx.agents = events, tx.agents[:agents]
 		if _, err := tx.exec(ctx, "ROLLBACK TO change"); err != nil {
 			return nil, fmt.Errorf("undo change: %w", errors.Join(err, result))
 		}
