@@ -49,6 +49,12 @@ func (s services) Run(_ context.Context, ref string) (molecule.Run, error) {
 func (s services) WaitRun(ctx context.Context, ref string) (molecule.Run, error) {
 	return molecule.Run{ID: ref}, s.wait(ctx)
 }
+func (s services) Events(_ context.Context, f molecule.EventFilter) (page molecule.Page[molecule.Event], err error) {
+	if f.After < 3 {
+		err = molecule.Errorf(molecule.Gone, "events are no longer kept")
+	}
+	return page, err
+}
 func (s services) WatchEvents(ctx context.Context, f molecule.EventFilter) iter.Seq2[molecule.Event, error] {
 	return s.events(ctx, f)
 }
@@ -393,6 +399,7 @@ func TestEvents_streamFromWhereTheReaderLeft(t *testing.T) {
 		{"from the query", "?after=4&type=agent.", "", "id: 5\nevent: agent.created\ndata: "},
 		{"from the header, which is newer", "?after=4", "9", "id: 10\nevent: agent.created\ndata: "},
 		{"a header that is no id", "", "x", `"code":"invalid"`},
+		{"behind what was pruned", "?after=2", "", `"code":"gone"`},
 	}
 	for _, tt := range tests {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+wire.PathEvents+tt.query, nil)

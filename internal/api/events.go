@@ -60,6 +60,12 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request, f molecule
 		}
 		f.After = id
 	}
+	if f.After > 0 {
+		// Once the stream is open there is no status to say that it would have a gap.
+		if _, err := s.Events.Events(r.Context(), molecule.EventFilter{After: f.After, Limit: 1}); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	out := &stream{w: w, rc: http.NewResponseController(w)}

@@ -107,6 +107,10 @@ func (s *session) readEvents(ctx context.Context, f molecule.EventFilter, limit 
 	f.Limit = molecule.MaxLimit
 	for {
 		page, err := s.client.Events(ctx, f)
+		if last && molecule.CodeOf(err) == molecule.Gone {
+			f.After = 0 // nobody asked for those that were pruned
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -57,6 +57,25 @@ func TestEventList_showsTheNewestUnlessToldFromWhere(t *testing.T) {
 }
 
 // stream is the body of an event stream.
+func TestEventList_showsWhatIsKeptOfTheNewest(t *testing.T) {
+	t.Parallel()
+	gone := refusal(molecule.Gone, "the events from 1 to 4 are no longer kept", "read on behind 4")
+	d := newDaemon(t, map[string][]reply{
+		"GET /v1/events/last": {{0, map[string]int64{"id": 6}}},
+		"GET /v1/events":      {gone, eventPage("", 5, 6)},
+	})
+	if got := newHand(t, d).run("event", "list", "--limit", "5", "-o", "name"); got.status != 0 || got.out != "5\n6\n" {
+		t.Errorf("the newest are %+v", got)
+	}
+	d = newDaemon(t, map[string][]reply{"GET /v1/events": {gone}})
+	for _, verb := range []string{"list", "watch"} {
+		got := newHand(t, d).run("event", verb, "--after", "1")
+		if got.status != wire.ExitNotFound || !strings.Contains(got.err, "the events from 1 to 4 are no longer kept\ntry: read on behind 4") {
+			t.Errorf("%s behind what was pruned: %+v", verb, got)
+		}
+	}
+}
+
 func stream(ids ...int64) reply {
 	var b strings.Builder
 	b.WriteString(": hello\n\n")

@@ -105,6 +105,9 @@ func TestWatchEvents_endsWhereAskingAgainIsOfNoUse(t *testing.T) {
 		}
 		answer(w, http.StatusUnauthorized, wire.EncodeError(molecule.Errorf(molecule.Unauthenticated, "revoked")))
 	})
+	pruned := serve(t, Options{}, func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusGone, wire.EncodeError(molecule.Errorf(molecule.Gone, "pruned")))
+	})
 	garbage := serve(t, Options{}, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	tests := []struct {
 		name   string
@@ -113,6 +116,7 @@ func TestWatchEvents_endsWhereAskingAgainIsOfNoUse(t *testing.T) {
 	}{
 		{"refused at once", refusal, []molecule.Code{molecule.Forbidden}},
 		{"refused when it came back", later, []molecule.Code{molecule.Internal, molecule.Unauthenticated}},
+		{"behind what was pruned", pruned, []molecule.Code{molecule.Gone}},
 		{"never opened", garbage, []molecule.Code{molecule.Internal}},
 	}
 	for _, tt := range tests {

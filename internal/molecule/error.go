@@ -19,6 +19,7 @@ const (
 	Unauthenticated Code = "unauthenticated"
 	Forbidden       Code = "forbidden"
 	NotFound        Code = "not_found"
+	Gone            Code = "gone" // it was there and is no longer kept
 	Conflict        Code = "conflict"
 	RateLimited     Code = "rate_limited"
 	Unavailable     Code = "unavailable"

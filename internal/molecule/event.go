@@ -82,7 +82,9 @@ func matches(pattern string, sep byte, s string) bool {
 	return s == pattern
 }
 
-// EventService reads committed facts.
+// EventService reads committed facts. What lies behind f.After is answered
+// without a gap: when some of it is no longer kept, the error is Gone. From the
+// very beginning, f.After 0, means from the first one kept.
 type EventService interface {
 	Events(ctx context.Context, f EventFilter) (Page[Event], error)
 	// WatchEvents yields what is kept behind f.After and then what comes, until

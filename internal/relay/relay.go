@@ -103,6 +103,11 @@ func (r *Relay) offerNew(ctx context.Context) error {
 		after := r.last
 		r.mu.Unlock()
 		page, err := r.store.Events(ctx, molecule.EventFilter{After: after, Limit: pageLength})
+		if molecule.CodeOf(err) == molecule.Gone {
+			if err = r.skip(ctx); err == nil {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -114,6 +119,30 @@ func (r *Relay) offerNew(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// skip goes on at the first event that is kept: the relay was so far behind that
+// what it had yet to offer was pruned. Nobody may be offered what comes behind
+// such a gap: every subscriber is dropped, and told when it comes back.
+func (r *Relay) skip(ctx context.Context) error {
+	first, err := r.store.Events(ctx, molecule.EventFilter{Limit: 1})
+	if err != nil || len(first.Items) == 0 {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.log.Warn("events were pruned before they were offered", "from", r.last+1, "to", first.Items[0].ID-1)
+	for sub := range r.subs {
+		r.drop(sub)
+	}
+	r.last = first.Items[0].ID - 1
+	return nil
+}
+
+// drop ends the queue of a subscriber. The caller holds the lock.
+func (r *Relay) drop(sub *subscriber) {
+	delete(r.subs, sub)
+	close(sub.events)
 }
 
 // offer hands events to every subscriber that has room and drops the others.
@@ -128,8 +157,7 @@ func (r *Relay) offer(events []molecule.Event) {
 			select {
 			case sub.events <- e:
 			default:
-				delete(r.subs, sub)
-				close(sub.events)
+				r.drop(sub)
 				r.log.Info("dropped a slow reader of events", "last_id", e.ID)
 			}
 		}

@@ -22,6 +22,7 @@ type table struct {
 	mu        sync.Mutex
 	events    []molecule.Event
 	committed chan struct{}
+	pruned    int64 // events up to here are gone
 	onLast    func() error
 	onRead    func() error
 }
@@ -49,7 +50,10 @@ func (t *table) Events(_ context.Context, f molecule.EventFilter) (molecule.Page
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var page molecule.Page[molecule.Event]
-	for _, e := range t.events {
+	if f.After > 0 && f.After < t.pruned {
+		return page, molecule.Errorf(molecule.Gone, "pruned up to %d", t.pruned)
+	}
+	for _, e := range t.events[t.pruned:] {
 		if e.ID > f.After && f.Matches(e) && len(page.Items) < f.Limit {
 			page.Items = append(page.Items, e)
 		}
@@ -266,6 +270,63 @@ func TestRun_goesOnBehindTheLastEventAfterAnError(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(time.Minute) // it is started again
 		seen.want(t, 1, 2, 3)
+	})
+}
+
+// prune forgets the events up to an id.
+func (t *table) prune(id int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.pruned = id
+}
+
+func TestWatchEvents_saysThatWhatIsBehindItsStartWasPruned(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newTable()
+		r := run(t, store)
+		for range 5 {
+			store.commit("a")
+		}
+		synctest.Wait()
+		store.prune(3)
+		read(t, r, molecule.EventFilter{}, 0).want(t, 4, 5)
+		read(t, r, molecule.EventFilter{After: 3}, 0).want(t, 4, 5)
+		late := read(t, r, molecule.EventFilter{After: 2}, 0)
+		synctest.Wait()
+		late.mu.Lock()
+		defer late.mu.Unlock()
+		if molecule.CodeOf(late.err) != molecule.Gone || late.ids != nil {
+			t.Errorf("behind a pruned event it saw %v and got %v", late.ids, late.err)
+		}
+	})
+}
+
+func TestRun_goesOnBehindWhatWasPrunedBeforeItWasOffered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newTable()
+		r := run(t, store)
+		store.commit("a")
+		synctest.Wait()
+		seen := read(t, r, molecule.EventFilter{}, 0)
+		seen.want(t, 1)
+		store.mu.Lock() // the relay waits for the table while much is committed and pruned
+		for id := int64(2); id <= 9; id++ {
+			store.events = append(store.events, molecule.Event{ID: id, Type: "b"})
+		}
+		store.pruned = 7
+		store.mu.Unlock()
+		store.commit("c")
+		synctest.Wait()
+		seen.mu.Lock()
+		if molecule.CodeOf(seen.err) != molecule.Unavailable || len(seen.ids) != 1 {
+			t.Errorf("a reader before the gap saw %v and got %v", seen.ids, seen.err)
+		}
+		seen.mu.Unlock()
+		again := read(t, r, molecule.EventFilter{After: 8}, 0)
+		store.commit("d")
+		again.want(t, 9, 10, 11)
 	})
 }
 

@@ -166,7 +166,7 @@ func (s *Service) awaitEnd(ctx context.Context, id string, after int64) error {
 	f := molecule.EventFilter{After: after, Types: []string{molecule.EventRunFinished}}
 	for e, err := range s.events.WatchEvents(ctx, f) {
 		if err != nil {
-			if molecule.CodeOf(err) == molecule.Unavailable {
+			if code := molecule.CodeOf(err); code == molecule.Unavailable || code == molecule.Gone {
 				return nil // too slow for the stream: look at the row again
 			}
 			return err

@@ -30,7 +30,8 @@ func (db *DB) AppendEvent(ctx context.Context, kind, subject string, data any) e
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error { return insertEvent(ctx, tx, kind, subject, data) })
 }
 
-// Events returns the events behind f.After, oldest first.
+// Events returns the events behind f.After, oldest first. It is Gone when some
+// of them were pruned, unless f.After is 0.
 func (db *DB) Events(ctx context.Context, f molecule.EventFilter) (molecule.Page[molecule.Event], error) {
 	limit := molecule.ClampLimit(f.Limit)
 	var found []molecule.Event
@@ -57,9 +58,20 @@ func (db *DB) Events(ctx context.Context, f molecule.EventFilter) (molecule.Page
 func (db *DB) eventSlice(ctx context.Context, after int64) ([]molecule.Event, error) {
 	rows, err := db.query(ctx, `SELECT id, at, type, subject, data FROM events WHERE id > ? ORDER BY id LIMIT ?`,
 		after, molecule.MaxLimit)
-	return all(rows, err, func(r rowScanner, e *molecule.Event) error {
+	slice, err := all(rows, err, func(r rowScanner, e *molecule.Event) error {
 		return r.Scan(&e.ID, instant{&e.At}, &e.Type, &e.Subject, object[json.RawMessage]{&e.Data})
 	})
+	// Ids are given without a gap, and pruned from below: the newest stay.
+	if err == nil && after > 0 && len(slice) > 0 && slice[0].ID > after+1 {
+		return nil, errPruned(after, slice[0].ID)
+	}
+	return slice, err
+}
+
+// errPruned says that the events between after and first are not kept.
+func errPruned(after, first int64) error {
+	return molecule.Errorf(molecule.Gone, "the events from %d to %d are no longer kept", after+1, first-1).
+		WithHint("the oldest one kept is %d: look again at what the others were about, and read on behind %d", first, first-1)
 }
 
 // LastEventID returns the id of the newest event, 0 when there is none.

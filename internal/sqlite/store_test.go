@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -516,6 +517,35 @@ func TestEvents_areFilteredAndPaged(t *testing.T) {
 	}
 	if last, err := db.LastEventID(t.Context()); err != nil || last != 4 {
 		t.Errorf("last event is %d, %v; want 4", last, err)
+	}
+}
+
+func TestEvents_sayThatWhatIsAskedForWasPruned(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := sqlitetest.OpenDir(t, dir)
+	for i := range 6 {
+		sqlitetest.Agent(t, db, fmt.Sprintf("a%d", i))
+	}
+	if _, err := raw(t, dir).Exec(`DELETE FROM events WHERE id <= 3`); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[int64][]int64{0: {4, 5, 6}, 3: {4, 5, 6}, 5: {6}, 6: nil, 9: nil} {
+		page, err := db.Events(t.Context(), molecule.EventFilter{After: after})
+		var got []int64
+		for _, e := range page.Items {
+			got = append(got, e.ID)
+		}
+		if diff := cmp.Diff(got, want); err != nil || diff != "" {
+			t.Errorf("behind %d, %v (-got +want):\n%s", after, err, diff)
+		}
+	}
+	for _, f := range []molecule.EventFilter{{After: 1}, {After: 2}, {After: 2, Types: []string{"run."}}} {
+		_, err := db.Events(t.Context(), f)
+		wantCode(t, err, molecule.Gone)
+		if want := fmt.Sprintf("the events from %d to 3 are no longer kept", f.After+1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("behind %d it says %v, want %q", f.After, err, want)
+		}
 	}
 }
 

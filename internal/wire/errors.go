@@ -29,6 +29,7 @@ var statuses = map[molecule.Code]int{
 	molecule.Unauthenticated: http.StatusUnauthorized,
 	molecule.Forbidden:       http.StatusForbidden,
 	molecule.NotFound:        http.StatusNotFound,
+	molecule.Gone:            http.StatusGone,
 	molecule.Conflict:        http.StatusConflict,
 	molecule.RateLimited:     http.StatusTooManyRequests,
 	molecule.Unavailable:     http.StatusServiceUnavailable,

@@ -32,7 +32,7 @@ func Exits() []ExitMeaning {
 		{ExitOK, "ok"},
 		{ExitFailure, "failure"},
 		{ExitUsage, "usage: the command line, a setting or the input is not valid"},
-		{ExitNotFound, "not found"},
+		{ExitNotFound, "not found, or no longer kept"},
 		{ExitForbidden, "not allowed"},
 		{ExitConflict, "conflict: the name is in use, or something depends on it"},
 		{ExitUnreachable, "daemon unreachable"},
@@ -52,7 +52,7 @@ func ExitOf(code molecule.Code) int {
 	switch code {
 	case molecule.Invalid, molecule.UnsafeURL, molecule.TooLarge:
 		return ExitUsage
-	case molecule.NotFound:
+	case molecule.NotFound, molecule.Gone:
 		return ExitNotFound
 	case molecule.Unauthenticated, molecule.Forbidden:
 		return ExitForbidden

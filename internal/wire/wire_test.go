@@ -34,6 +34,7 @@ func TestErrors_arriveAsTheyWereSent(t *testing.T) {
 			molecule.Error{Code: molecule.Unauthenticated, Message: "who?"}},
 		{"forbidden", molecule.Errorf(molecule.Forbidden, "no"), 403, wire.ExitForbidden, molecule.Error{Code: molecule.Forbidden, Message: "no"}},
 		{"not found", molecule.Errorf(molecule.NotFound, "none"), 404, wire.ExitNotFound, molecule.Error{Code: molecule.NotFound, Message: "none"}},
+		{"no longer kept", molecule.Errorf(molecule.Gone, "pruned"), 410, wire.ExitNotFound, molecule.Error{Code: molecule.Gone, Message: "pruned"}},
 		{"conflict", fmt.Errorf("create: %w", molecule.Errorf(molecule.Conflict, "taken")), 409, wire.ExitConflict,
 			molecule.Error{Code: molecule.Conflict, Message: "taken"}},
 		{"too often", molecule.Errorf(molecule.RateLimited, "slowly"), 429, wire.ExitFailure,
@@ -74,7 +75,7 @@ func TestErrors_arriveAsTheyWereSent(t *testing.T) {
 func TestDecodeError_showsWhatAProxySaid(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]molecule.Code{
-		400: molecule.Invalid, 404: molecule.NotFound, 502: molecule.Internal, 503: molecule.Unavailable, 418: molecule.Internal,
+		400: molecule.Invalid, 404: molecule.NotFound, 410: molecule.Gone, 502: molecule.Internal, 503: molecule.Unavailable, 418: molecule.Internal,
 	} {
 		for _, body := range []string{"<html>bad gateway</html>", `{"error":"text"}`, `{}`, ""} {
 			err := wire.DecodeError(status, []byte(body))
