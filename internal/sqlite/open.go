@@ -35,7 +35,6 @@ type DB struct {
 	lock      *lock
 	writer    *sql.DB // one connection, used by RunWriter only
 	reader    *sql.DB
-	writes    *statements
 	reads     *statements
 	path      string
 	schema    int64
@@ -93,7 +92,7 @@ func (db *DB) open(ctx context.Context) error {
 	}
 	db.reader.SetMaxOpenConns(readers)
 	db.reader.SetMaxIdleConns(readers)
-	db.writes, db.reads = newStatements(db.writer), newStatements(db.reader)
+	db.reads = newStatements(db.reader)
 	return nil
 }
 
@@ -163,10 +162,8 @@ func (db *DB) Close() error {
 	var err error
 	db.closeOnce.Do(func() {
 		close(db.closed)
-		for _, s := range []*statements{db.reads, db.writes} {
-			if s != nil {
-				err = errors.Join(err, s.close())
-			}
+		if db.reads != nil {
+			err = errors.Join(err, db.reads.close())
 		}
 		for _, pool := range []*sql.DB{db.reader, db.writer} {
 			if pool != nil {

@@ -17,31 +17,16 @@ const maxBatch = 256
 // Tx is a change in progress. Now is its one time, in UTC and milliseconds.
 type Tx struct {
 	Now    time.Time
-	tx     *sql.Tx
-	stmts  *statements
-	bound  map[string]*sql.Stmt // statements of this transaction, by text
-	events int                  // written so far
-	agents []molecule.AgentRow  // as they are after changes a watcher has to know
-}
-
-// stmt returns the statement of the text for this transaction.
-func (tx *Tx) stmt(ctx context.Context, text string) (*sql.Stmt, error) {
-	if st := tx.bound[text]; st != nil {
-		return st, nil
-	}
-	st, err := tx.stmts.stmt(ctx, tx.tx, text)
-	if err != nil {
-		return nil, translate(err)
-	}
-	tx.bound[text] = st
-	return st, nil
+	pen    *pen
+	events int                 // written so far
+	agents []molecule.AgentRow // as they are after changes a watcher has to know
 }
 
 // exec runs one statement that returns no rows.
 func (tx *Tx) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
-	st, err := tx.stmt(ctx, text)
+	st, err := tx.pen.stmt(ctx, text)
 	if err != nil {
-		return nil, err
+		return nil, translate(err)
 	}
 	res, err := st.ExecContext(ctx, args...)
 	return res, translate(err)
@@ -49,9 +34,9 @@ func (tx *Tx) exec(ctx context.Context, text string, args ...any) (sql.Result, e
 
 // query runs one statement that returns rows.
 func (tx *Tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	st, err := tx.stmt(ctx, text)
+	st, err := tx.pen.stmt(ctx, text)
 	if err != nil {
-		return nil, err
+		return nil, translate(err)
 	}
 	rows, err := st.QueryContext(ctx, args...)
 	return rows, translate(err)
@@ -64,7 +49,7 @@ type querier interface {
 
 // query runs one statement on a reader.
 func (db *DB) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
-	st, err := db.reads.stmt(ctx, nil, text)
+	st, err := db.reads.stmt(ctx, text)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -90,8 +75,9 @@ func (j *job) finish(err error) {
 
 // update queues change and returns when it is on disk, or why it is not. When
 // another of its batch fails, change is run again in a new transaction. The
-// context given to change is the writer's: a caller that goes away does not
-// interrupt a statement, which would undo the changes of others.
+// context given to change never ends: one that may costs a goroutine for each
+// statement, and a caller that goes away must not interrupt one, which would undo
+// the changes of others.
 func (db *DB) update(ctx context.Context, change func(ctx context.Context, tx *Tx) error) error {
 	j := &job{ctx: ctx, change: change, answer: make(chan error, 1)}
 	select {
@@ -115,7 +101,9 @@ func errClosed() error { return molecule.Errorf(molecule.Unavailable, "the store
 
 // RunWriter is the subsystem store-writer: it commits what is queued until ctx
 // ends, and when nothing is queued proves with a write that it could.
-func (db *DB) RunWriter(ctx context.Context, beat *supervised.Beat) error {
+func (db *DB) RunWriter(ctx context.Context, beat *supervised.Beat) (err error) {
+	p := &pen{pool: db.writer}
+	defer func() { err = errors.Join(err, p.close()) }()
 	reminder := beat.C()
 	for {
 		var batch []*job
@@ -130,7 +118,7 @@ func (db *DB) RunWriter(ctx context.Context, beat *supervised.Beat) error {
 			if len(batch) == 0 {
 				batch = []*job{{ctx: ctx, change: prove, answer: make(chan error, 1)}}
 			}
-			return db.commit(ctx, batch)
+			return db.commit(ctx, p, batch)
 		})
 		for _, j := range batch { // those that commit did not come to
 			j.finish(molecule.Errorf(molecule.Unavailable, "the store could not write").
@@ -166,14 +154,11 @@ func (db *DB) gather(first *job) []*job {
 
 // commit runs the changes in one transaction and answers their callers. One
 // that fails is undone alone; an error of commit itself is everyone's.
-func (db *DB) commit(ctx context.Context, batch []*job) error {
-	if err := db.writes.keepWanted(ctx); err != nil {
-		return translate(err)
-	}
+func (db *DB) commit(ctx context.Context, p *pen, batch []*job) error {
 	// Hardly a change fails. A savepoint for each would cost all of them.
-	err := db.commitWith(ctx, batch, (*Tx).trust)
+	err := db.commitWith(ctx, p, batch, (*Tx).trust)
 	if errors.Is(err, errOneFailed) {
-		err = db.commitWith(ctx, batch, (*Tx).apply)
+		err = db.commitWith(ctx, p, batch, (*Tx).apply)
 	}
 	return err
 }
@@ -182,23 +167,30 @@ func (db *DB) commit(ctx context.Context, batch []*job) error {
 var errOneFailed = errors.New("one of the changes failed")
 
 // commitWith runs each change by means of run.
-func (db *DB) commitWith(ctx context.Context, batch []*job, run runner) error {
-	raw, err := db.writer.BeginTx(ctx, nil)
-	if err != nil {
+func (db *DB) commitWith(tick context.Context, p *pen, batch []*job, run runner) error {
+	ctx := context.WithoutCancel(tick)
+	if err := p.begin(tick); err != nil {
 		return fmt.Errorf("begin: %w", translate(err))
 	}
-	tx := &Tx{Now: molecule.Now(), tx: raw, stmts: db.writes, bound: make(map[string]*sql.Stmt)}
+	tx := &Tx{Now: molecule.Now(), pen: p}
 	results := make([]error, len(batch))
 	for i, j := range batch {
+		if err := tick.Err(); err != nil {
+			p.rollback(ctx)
+			return err
+		}
 		if results[i] = j.ctx.Err(); results[i] != nil {
 			continue // nobody waits for it any more
 		}
-		if results[i], err = run(tx, ctx, j.change); err != nil {
-			return errors.Join(err, ignoreDone(raw.Rollback()))
+		var broken error
+		if results[i], broken = run(tx, ctx, j.change); broken != nil {
+			p.rollback(ctx)
+			return broken
 		}
 	}
-	if err := raw.Commit(); err != nil {
-		return errors.Join(fmt.Errorf("commit: %w", translate(err)), ignoreDone(raw.Rollback()))
+	if err := p.commit(ctx); err != nil {
+		p.rollback(ctx)
+		return fmt.Errorf("commit: %w", translate(err))
 	}
 	db.watch.note(tx.agents)
 	if tx.events > 0 {
@@ -246,12 +238,4 @@ func (tx *Tx) apply(ctx context.Context, change func(context.Context, *Tx) error
 		return nil, fmt.Errorf("release: %w", err)
 	}
 	return result, nil
-}
-
-// ignoreDone drops the error of a rollback that had nothing left to undo.
-func ignoreDone(err error) error {
-	if errors.Is(err, sql.ErrTxDone) {
-		return nil
-	}
-	return err
 }
