@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -28,7 +30,7 @@ const (
 
 // serve starts a real server whose handler chain is the daemon's: request id,
 // fixed header, guard, body limit, router. It returns the server's address.
-func serve(t *testing.T) string {
+func serve(t testing.TB) string {
 	t.Helper()
 	guard, err := tenant.New(tenant.Options{
 		OrgID:          "acme",
@@ -69,7 +71,7 @@ func route(w http.ResponseWriter, r *http.Request) {
 
 // exchange sends raw bytes on a connection of their own and returns all the
 // server sends until it closes the connection.
-func exchange(t *testing.T, addr, raw string) string {
+func exchange(t testing.TB, addr, raw string) string {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -125,26 +127,47 @@ var shapes = []shape{
 
 var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "FOO"}
 
-// targets are request targets; only the first is a path the router knows.
-var targets = []string{
-	wire.PathAgents, "/unknown", "/v1/agents/", "//health", "/%68ealth", "/HEALTH", "/health/..", "/ready",
-	"http://acme.example/health", "*", "/unknown?org=acme",
+// guardedTargets are the request targets of the corpus that nothing opens, and
+// the one path behind the guard that the router knows.
+func guardedTargets(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "targets.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{wire.PathAgents}
+	for row := range strings.Lines(string(text)) {
+		if target, ok := strings.CutPrefix(strings.TrimSuffix(row, "\n"), "guarded\t"); ok && target != wire.PathAgents {
+			all = append(all, target)
+		}
+	}
+	if len(all) < 90 {
+		t.Fatalf("only %d targets are guarded", len(all))
+	}
+	return all
 }
 
+// TestNotFound_isTheSameForGuardAndUnknownPath looks at every method, target and
+// shape. What net/http itself refuses is refused alike with and without proof.
 func TestNotFound_isTheSameForGuardAndUnknownPath(t *testing.T) {
 	t.Parallel()
 	addr := serve(t)
+	targets := guardedTargets(t)
 	for _, method := range methods {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			want := exchange(t, addr, get(method, "/no/such/path", rightOrg))
-			if !strings.HasPrefix(want, "HTTP/1.1 404 Not Found\r\n") || !strings.HasSuffix(want, "open\n") {
-				t.Fatalf("an unknown path is answered by %q", want)
+			unknown := exchange(t, addr, get(method, "/no/such/path", rightOrg))
+			if !strings.HasPrefix(unknown, "HTTP/1.1 404 Not Found\r\n") || !strings.HasSuffix(unknown, "open\n") {
+				t.Fatalf("an unknown path is answered by %q", unknown)
 			}
 			for _, target := range targets {
+				want := unknown
+				if first := exchange(t, addr, get(method, target, rightOrg)); strings.HasPrefix(first, "HTTP/1.1 400 ") {
+					want = first
+				}
 				for _, s := range shapes {
 					got := exchange(t, addr, get(method, target, s.headers))
-					known := s.proof && target == wire.PathAgents
+					known := s.proof && strings.TrimSuffix(target, "?limit=1") == wire.PathAgents
 					if diff := cmp.Diff(got, want); known == (diff == "") {
 						t.Errorf("%s with %s: equal to the 404 of an unknown path: %v, want %v (-got +want)\n%s",
 							target, s.name, diff == "", !known, diff)

@@ -79,6 +79,9 @@ func FuzzReplayState(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
+	for _, l := range corpus(f, "replays.tsv") {
+		f.Add(l.text)
+	}
 	f.Fuzz(func(t *testing.T, line string) {
 		state := replayState([]string{line})
 		if state == "" {
