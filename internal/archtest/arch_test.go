@@ -36,6 +36,7 @@ var layers = map[string][]string{ // never written
 	"internal/execagent": {"L0", "L1"},
 	"internal/auth":      {"L0", "L1"},
 	"internal/tenant":    {"L0", "L1"},
+	"internal/console":   {"L0", "L1"},
 
 	"internal/dispatch":  {"L0", "L1"},
 	"internal/scheduler": {"L0", "L1"},
@@ -53,7 +54,7 @@ var layers = map[string][]string{ // never written
 
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term"}
-	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant"}
+	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/api"}
 )
 
