@@ -84,6 +84,10 @@ func (s *Server) routes() []route {
 		{"POST", wire.PathRuns + "/{ref}/cancel", needs(schedW), s.cancelRun},
 		{"POST", wire.PathRuns + "/{ref}/retry", needs(schedW), s.retryRun},
 
+		{"GET", wire.PathIncidents, needs(live), s.incidentList},
+		{"GET", wire.PathIncidents + "/{ref}", needs(live), s.incident},
+		{"POST", wire.PathIncidents + "/{ref}/ack", needs(schedW), s.ackIncident},
+
 		{"GET", wire.PathEvents, needs(schedules), s.events},
 		{"GET", wire.PathEvents + "/last", needs(schedules), s.lastEvent},
 	}

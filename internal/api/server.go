@@ -20,6 +20,7 @@ type Deps struct {
 	Calendars molecule.CalendarService
 	Runs      molecule.RunService
 	Events    molecule.EventService
+	Incidents molecule.IncidentService
 	Liveness  molecule.LivenessService
 	Status    molecule.StatusService
 

@@ -100,6 +100,14 @@ func (a *app) completeRuns(cmd *cobra.Command, args []string, prefix string) ([]
 	})(cmd, args, prefix)
 }
 
+// completeIncidents offers the ids of what is open, each with its title.
+func (a *app) completeIncidents(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		page, err := s.client.Incidents(ctx, molecule.IncidentFilter{})
+		return namesOf(page.Items, func(i molecule.Incident) string { return cobra.CompletionWithDesc(i.ID, i.Title) }), err
+	})(cmd, args, prefix)
+}
+
 // completeSubsystems offers the names of subsystems.
 func (a *app) completeSubsystems(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {

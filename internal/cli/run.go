@@ -147,26 +147,6 @@ func runRecord(r molecule.Run) term.Record {
 	return rec
 }
 
-// shortIDs returns a function that shortens the ids of runs to what tells them
-// apart, at least eight characters.
-func shortIDs(runs []molecule.Run) func(string) string {
-	n, seen := 8, map[string]bool{}
-	for _, r := range runs {
-		seen[r.ID] = true
-	}
-	for {
-		prefixes, longest := map[string]bool{}, 0
-		for id := range seen {
-			prefixes[id[:min(n, len(id))]] = true
-			longest = max(longest, len(id))
-		}
-		if len(prefixes) == len(seen) || n >= longest {
-			return func(id string) string { return id[:min(n, len(id))] }
-		}
-		n++
-	}
-}
-
 // newRunListCmd makes run list.
 func newRunListCmd(a *app) *cobra.Command {
 	var f molecule.RunFilter
@@ -193,27 +173,10 @@ func newRunListCmd(a *app) *cobra.Command {
 
 // listRuns reads and writes runs, their ids as short as the screen allows.
 func (s *session) listRuns(ctx context.Context, f molecule.RunFilter) error {
-	if err := runView(nil).sort(s.config.Sort, nil); err != nil {
-		return err // before anybody is asked
-	}
-	runs, more, err := collect(ctx, s.config.Limit, func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Run], error) {
+	return listShort(ctx, s, runView, func(ctx context.Context, limit int, cursor string) (molecule.Page[molecule.Run], error) {
 		f.Limit, f.Cursor = limit, cursor
 		return s.client.Runs(ctx, f)
 	})
-	if err != nil {
-		return err
-	}
-	var short func(string) string
-	if !s.layout.Pipe && s.config.Output == outTable {
-		short = shortIDs(runs)
-	}
-	if err := runView(short).list(s.printer, runs); err != nil {
-		return err
-	}
-	if more {
-		s.note("there are more than %d: see --limit", s.config.Limit)
-	}
-	return nil
 }
 
 // newRunShowCmd makes run show.

@@ -47,10 +47,19 @@ func statusView(endpoint string) view[molecule.Status] {
 				{Title: "listens", Cell: term.Text(strings.Join(s.Listen, " "))},
 				{Title: "store", Cell: term.Size(s.StoreBytes)},
 				{Title: "schema", Cell: term.Text(strconv.FormatInt(s.SchemaVersion, 10))},
+				{Title: "incidents", Cell: openIncidentsCell(s.OpenIncidents)},
 				{Title: "you are", Cell: term.Text(s.Principal)},
 			}
 		},
 	}
+}
+
+// openIncidentsCell says how many incidents are open.
+func openIncidentsCell(n int) term.Cell {
+	if n == 0 {
+		return term.Toned(term.Good, "none open")
+	}
+	return term.Toned(term.Warn, strconv.Itoa(n)+" open: molecli incident list")
 }
 
 // version is which programs these are.

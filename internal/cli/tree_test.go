@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
 // leaves returns every command that does something.
@@ -83,7 +85,7 @@ func TestTree_nounsAndVerbsHaveTheirOtherNames(t *testing.T) {
 	tests := map[string]string{
 		"agents ls": "molecli agent list", "agent rm": "molecli agent remove", "agents delete": "molecli agent remove",
 		"schedules get": "molecli schedule show", "runs ls": "molecli run list", "events ls": "molecli event list",
-		"schedule delete": "molecli schedule remove", "run get": "molecli run show",
+		"incidents get": "molecli incident show", "schedule delete": "molecli schedule remove", "run get": "molecli run show",
 	}
 	for typed, want := range tests {
 		found, _, err := tree().Find(strings.Fields(typed))
@@ -124,6 +126,7 @@ func TestCompletion_offersNamesOfTheDaemon(t *testing.T) {
 		"GET /v1/agents":    {{0, `{"items":[{"name":"echo"},{"name":"far"},{"name":"eve"}]}`}},
 		"GET /v1/schedules": {{0, `{"items":[{"name":"hello"}]}`}},
 		"GET /v1/runs":      {{0, `{"items":[{"id":"r1"}]}`}},
+		"GET /v1/incidents": {{0, `{"items":[{"id":"i1","title":"it is stuck"}]}`}},
 		"GET /v1/liveness":  {{0, `{"subsystems":{"scheduler":{},"dispatcher":{}}}`}},
 	})
 	tests := []struct {
@@ -136,6 +139,8 @@ func TestCompletion_offersNamesOfTheDaemon(t *testing.T) {
 		{[]string{"schedule", "run", ""}, "hello\n:4\n"},
 		{[]string{"schedule", "add", "x", "--agent", "f"}, "far\n:4\n"},
 		{[]string{"run", "show", ""}, "r1\n:4\n"},
+		{[]string{"incident", "ack", ""}, "i1\tit is stuck\n:4\n"},
+		{[]string{"incident", "list", "--kind", "m"}, strings.Join(molecule.IncidentKinds(), "\n") + "\n:4\n"},
 		{[]string{"liveness", "s"}, "scheduler\n:4\n"},
 		{[]string{"liveness", "dump", "d"}, "dispatcher\n:4\n"},
 		{[]string{"agent", "list", "-o", ""}, "table\nwide\njson\njsonl\nyaml\nname\n:4\n"},

@@ -168,20 +168,54 @@ func collect[T any](ctx context.Context, limit int, page func(ctx context.Contex
 
 // listPages reads and writes a list.
 func listPages[T any](ctx context.Context, s *session, v view[T], page func(ctx context.Context, limit int, cursor string) (molecule.Page[T], error)) error {
-	if err := v.sort(s.config.Sort, nil); err != nil {
+	return listShort(ctx, s, func(func(string) string) view[T] { return v }, page)
+}
+
+// listShort reads and writes a list whose names are ids: a table on a screen
+// shows as much of each as tells it apart. show makes the view, with what
+// shortens an id, or nil.
+func listShort[T any](
+	ctx context.Context, s *session, show func(short func(string) string) view[T],
+	page func(ctx context.Context, limit int, cursor string) (molecule.Page[T], error),
+) error {
+	if err := show(nil).sort(s.config.Sort, nil); err != nil {
 		return err // before anybody is asked
 	}
 	items, more, err := collect(ctx, s.config.Limit, page)
 	if err != nil {
 		return err
 	}
-	if err := v.list(s.printer, items); err != nil {
+	var short func(string) string
+	if !s.layout.Pipe && s.config.Output == outTable {
+		short = shortIDs(namesOf(items, show(nil).name))
+	}
+	if err := show(short).list(s.printer, items); err != nil {
 		return err
 	}
 	if more {
 		s.note("there are more than %d: see --limit", s.config.Limit)
 	}
 	return nil
+}
+
+// shortIDs returns a function that shortens ids to what tells them apart, at
+// least eight characters.
+func shortIDs(ids []string) func(string) string {
+	n, seen := 8, map[string]bool{}
+	for _, id := range ids {
+		seen[id] = true
+	}
+	for {
+		prefixes, longest := map[string]bool{}, 0
+		for id := range seen {
+			prefixes[id[:min(n, len(id))]] = true
+			longest = max(longest, len(id))
+		}
+		if len(prefixes) == len(seen) || n >= longest {
+			return func(id string) string { return id[:min(n, len(id))] }
+		}
+		n++
+	}
 }
 
 // fields is what a list can be narrowed by, each by a flag of its own and by

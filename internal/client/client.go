@@ -43,6 +43,7 @@ var (
 	_ molecule.ScheduleService = (*Client)(nil)
 	_ molecule.RunService      = (*Client)(nil)
 	_ molecule.EventService    = (*Client)(nil)
+	_ molecule.IncidentService = (*Client)(nil)
 	_ molecule.LivenessService = (*Client)(nil)
 	_ molecule.StatusService   = (*Client)(nil)
 )

@@ -110,6 +110,14 @@ func TestClient_asksForExactlyWhatItIsToldTo(t *testing.T) {
 			_, err := c.StartRun(ctx, molecule.NewRun{Agent: "echo", Prompt: "hi", Timeout: molecule.Duration(time.Minute)})
 			return err
 		}, seen{"POST", "/v1/runs", "", `{"agent":"echo","prompt":"hi","timeout":"1m"}`}},
+		{"incidents", func(ctx context.Context, c *Client) error {
+			_, err := c.Incidents(ctx, molecule.IncidentFilter{All: true, Kind: "subsystem", Subject: "schedule/", Limit: 3, Cursor: "x"})
+			return err
+		}, seen{"GET", "/v1/incidents", "all=true&cursor=x&kind=subsystem&limit=3&subject=schedule%2F", ""}},
+		{"incident", func(ctx context.Context, c *Client) error { _, err := c.Incident(ctx, "i1"); return err },
+			seen{"GET", "/v1/incidents/i1", "", ""}},
+		{"ack", func(ctx context.Context, c *Client) error { _, err := c.AckIncident(ctx, "i1"); return err },
+			seen{"POST", "/v1/incidents/i1/ack", "", ""}},
 		{"runs", func(ctx context.Context, c *Client) error {
 			_, err := c.Runs(ctx, molecule.RunFilter{Schedule: "hello", Agent: "echo", Outcome: molecule.OutcomeOK, Open: true})
 			return err

@@ -20,6 +20,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/execagent"
+	"github.com/molecule-ai/molecli/internal/incident"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
 	"github.com/molecule-ai/molecli/internal/registry"
@@ -42,6 +43,7 @@ type Daemon struct {
 	supervisor *supervised.Supervisor
 	relay      *relay.Relay
 	books      *bookkeeper
+	incidents  *incident.Keeper
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
 	guard      *netguard.Guard
@@ -87,17 +89,23 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	}
 	d.tokens = tokens
 	d.books = newBookkeeper(d.store, d.supervisor.Transitions(), tokens.Used, d.relay.Seen())
+	d.incidents = incident.New(incident.Options{
+		Store: d.store, Transitions: d.supervisor.Transitions(), Subsystems: d.names, Log: d.log.With("subsystem", "incident-keeper"),
+	})
 	live := &liveness{supervisor: d.supervisor, books: d.books}
 	d.services.live = live
 	metrics := d.running()
 	if err := d.supervise(); err != nil {
 		return err
 	}
+	if err := d.incidents.Load(ctx); err != nil {
+		return err
+	}
 	if d.listeners, err = bind(ctx, at, d.cfg.Network.BehindTLSProxy); err != nil {
 		return err
 	}
 	d.guard.SetBound(ports(d.listeners))
-	d.services.about = describe(d.cfg, d.dir, molecule.Version(), d.listening(), d.store)
+	d.services.about = d.describe()
 	d.handler, err = d.face(metrics)
 	return err
 }
@@ -157,7 +165,7 @@ type services struct {
 // running makes what delivers and schedules.
 func (d *Daemon) running() *metrics {
 	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
-	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() })
+	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() }, d.incidents.Counts)
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
 		Couriers: map[molecule.AgentKind]dispatch.Courier{
@@ -206,7 +214,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	}
 	s := d.services
 	return api.New(api.Deps{
-		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
+		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.
@@ -274,12 +282,12 @@ func (d *Daemon) Run(ctx context.Context) error {
 }
 
 // lastBooks stores the transitions of stopping, which came when the writer had
-// stopped itself.
+// stopped itself, and with them why the daemon could not go on.
 func (d *Daemon) lastBooks(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, hangUp)
 	defer cancel()
 	return withWriter(ctx, d.store, func(ctx context.Context) error {
-		return d.books.transitions.Drain(ctx, d.store.AppendSubsystemEvents)
+		return errors.Join(d.books.transitions.Drain(ctx, d.store.AppendSubsystemEvents), d.incidents.Flush(ctx))
 	})
 }
 

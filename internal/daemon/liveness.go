@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
-	"github.com/molecule-ai/molecli/internal/sqlite"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
@@ -65,27 +64,31 @@ func (l *liveness) waiting() []string {
 
 // about implements [molecule.StatusService].
 type about struct {
-	status molecule.Status
-	size   func() int64
+	status    molecule.Status
+	size      func() int64
+	incidents func() map[molecule.Severity]int // that are open
 }
 
 // Status returns what does not change while the daemon runs, how large the
-// store is, and who asks.
+// store is, how many incidents are open, and who asks.
 func (a *about) Status(ctx context.Context) (molecule.Status, error) {
 	st := a.status
 	st.StoreBytes = a.size()
+	for _, n := range a.incidents() {
+		st.OpenIncidents += n
+	}
 	st.Principal = molecule.PrincipalFrom(ctx).Name
 	return st, nil
 }
 
 // describe fills in what Status tells.
-func describe(cfg Config, dir, version string, listen []string, store *sqlite.DB) *about {
+func (d *Daemon) describe() *about {
 	guard := "on"
-	if cfg.Org() == "" {
+	if d.cfg.Org() == "" {
 		guard = "off: no organisation is configured"
 	}
-	return &about{size: store.Size, status: molecule.Status{
-		Version: version, PID: os.Getpid(), StartedAt: molecule.Now(), OrgID: cfg.Org(),
-		TenantGuard: guard, DataDir: dir, Listen: listen, SchemaVersion: store.SchemaVersion(),
+	return &about{size: d.store.Size, incidents: d.incidents.Counts, status: molecule.Status{
+		Version: molecule.Version(), PID: os.Getpid(), StartedAt: molecule.Now(), OrgID: d.cfg.Org(),
+		TenantGuard: guard, DataDir: d.dir, Listen: d.listening(), SchemaVersion: d.store.SchemaVersion(),
 	}}
 }

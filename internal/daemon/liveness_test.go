@@ -127,12 +127,15 @@ func TestLiveness_answersWhileTheStoreIsLockedAndAPartHangs(t *testing.T) {
 	answers := []struct {
 		path, want string
 	}{
+		{"/v1/incidents", `"subject":"subsystem/deaf","severity":"critical"`},
 		{"/health", `{"status":"ok"}`},
 		{"/ready", `"status":`},
 		{"/metrics", "molecule_subsystem_"},
 		{"/admin/liveness", `"deaf":{"state":"stuck"`},
 		{"/admin/scheduler/health", `"healthy":`},
+		{"/metrics", `molecule_incidents_open{severity="critical"} 1`},
 		{"/v1/status", `"store_bytes":`},
+		{"/v1/status", `"open_incidents":1`},
 	}
 	for _, a := range answers {
 		if _, body := get(t, r, a.path); !strings.Contains(strings.ReplaceAll(body, " ", ""), strings.ReplaceAll(a.want, " ", "")) {

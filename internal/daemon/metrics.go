@@ -21,7 +21,9 @@ type metrics struct {
 }
 
 // newMetrics registers everything; live is asked at each scrape.
-func newMetrics(live *liveness, dispatching func() (queued, active int)) *metrics {
+func newMetrics(
+	live *liveness, dispatching func() (queued, active int), incidents func() map[molecule.Severity]int,
+) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -41,7 +43,7 @@ func newMetrics(live *liveness, dispatching func() (queued, active int)) *metric
 	}
 	m.registry.MustRegister(m.requests, m.runs, m.lag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&liveCollector{live: live, dispatching: dispatching})
+		&liveCollector{live: live, dispatching: dispatching, incidents: incidents})
 	return m
 }
 
@@ -67,6 +69,7 @@ func (m *metrics) finished(r molecule.Run) {
 type liveCollector struct {
 	live        *liveness
 	dispatching func() (queued, active int)
+	incidents   func() map[molecule.Severity]int
 }
 
 // desc names one figure of the collector.
@@ -99,6 +102,10 @@ func (c *liveCollector) Collect(out chan<- prometheus.Metric) {
 	queued, active := c.dispatching()
 	gauge(desc("runs_queued", "Runs that wait for their agent's place."), float64(queued))
 	gauge(desc("runs_active", "Runs being delivered."), float64(active))
+	open := desc("incidents_open", "Incidents that are open, by severity.", "severity")
+	for severity, n := range c.incidents() {
+		gauge(open, float64(n), string(severity))
+	}
 	if n := c.live.books.latest.Load(); n != nil {
 		agents := desc("agents", "Agents by state.", "state")
 		gauge(agents, float64(n.agents.Online), "online")

@@ -102,6 +102,7 @@ func TestServices_passTheSuites(t *testing.T) {
 		s := d.services
 		return moleculetest.Services{
 			Agents: s.agents, Schedules: s.schedules, Calendars: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
+			Incidents: d.incidents, OpenIncident: d.incidents.Open,
 			Context: molecule.WithPrincipal(context.Background(), molecule.Daemon()),
 		}
 	})
@@ -110,12 +111,14 @@ func TestServices_passTheSuites(t *testing.T) {
 func TestClient_passesTheSuites(t *testing.T) {
 	t.Parallel()
 	moleculetest.Run(t, func(t testing.TB) moleculetest.Services {
-		c, err := client.New(client.Options{Endpoint: serve(t, nil).Addr("unix")})
+		d := serve(t, nil)
+		c, err := client.New(client.Options{Endpoint: d.Addr("unix")})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return moleculetest.Services{
 			Agents: c, Schedules: c, Calendars: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
+			Incidents: c, OpenIncident: d.incidents.Open,
 		}
 	})
 }

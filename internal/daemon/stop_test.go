@@ -80,7 +80,7 @@ func TestRun_stopsFromTheTopAndKeepsTheLastRow(t *testing.T) {
 			stopped = append([]string{e.Subsystem}, stopped...)
 		}
 	}
-	if diff := cmp.Diff(stopped, []string{"scheduler", "dispatcher", "bookkeeper", "event-relay", "store-writer"}); diff != "" {
+	if diff := cmp.Diff(stopped, []string{"scheduler", "dispatcher", "incident-keeper", "bookkeeper", "event-relay", "store-writer"}); diff != "" {
 		t.Errorf("order of stopping (-got +want):\n%s", diff)
 	}
 }
@@ -103,8 +103,13 @@ func TestRun_endsWhenACriticalPartCannotBeHealed(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "broken") || !strings.Contains(err.Error(), broken.Error()) {
 		t.Errorf("it ended with %v, want the part and its reason", err)
 	}
-	events, err := left(t, r).SubsystemEvents(t.Context(), "broken", 10)
+	db := left(t, r)
+	events, err := db.SubsystemEvents(t.Context(), "broken", 10)
 	if err != nil || len(events) == 0 || !strings.Contains(events[0].Error+events[len(events)-1].Error, broken.Error()) {
 		t.Errorf("the store tells %+v, %v", events, err)
+	}
+	open, err := db.OpenIncidents(t.Context())
+	if err != nil || len(open) != 1 || open[0].Subject != "subsystem/broken" || !strings.Contains(open[0].Evidence.Error, broken.Error()) {
+		t.Errorf("open incidents are %+v, %v; want why it could not go on", open, err)
 	}
 }

@@ -26,9 +26,19 @@ func (d *Daemon) subsystems() []subsystem {
 		{"store-writer", 30 * time.Second, limit, grace, false, d.store.RunWriter},
 		{"event-relay", 30 * time.Second, limit, grace, false, d.relay.Run},
 		{"bookkeeper", 30 * time.Second, limit, grace, true, d.books.Run},
+		{"incident-keeper", 30 * time.Second, limit, grace, true, d.incidents.Run},
 		{"dispatcher", 30 * time.Second, limit, drain, false, d.dispatcher.Run},
 		{"scheduler", 30 * time.Second, limit, grace, false, d.scheduler.Run},
 	}
+}
+
+// names returns what is watched, also what was added beside the table.
+func (d *Daemon) names() []string {
+	var all []string
+	for _, s := range d.supervisor.Snapshot() {
+		all = append(all, s.Name)
+	}
+	return all
 }
 
 // supervise adds the whole table, so that no subsystem can be missing from

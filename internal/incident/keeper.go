@@ -37,7 +37,8 @@ type Options struct {
 	Store Store
 	// Transitions are those of the subsystems, for nobody else; nil watches none.
 	Transitions *supervised.Recorder
-	// Subsystems names those there are: what is open of any other is over.
+	// Subsystems names those there are: what an earlier life left of any other is
+	// over. nil asks nobody.
 	Subsystems func() []string
 	Log        *slog.Logger
 }
@@ -76,8 +77,11 @@ func (k *Keeper) Load(ctx context.Context) error {
 		return fmt.Errorf("read open incidents: %w", err)
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.memory.learn(rows)
+	k.mu.Unlock()
+	if k.names != nil {
+		k.subsystems.only(k.names())
+	}
 	return nil
 }
 
@@ -148,9 +152,6 @@ func (k *Keeper) change(do func(m *memory) error) {
 // Run writes what is known until ctx ends. A turn that fails leaves no
 // heartbeat and is repeated: nothing is forgotten by it.
 func (k *Keeper) Run(ctx context.Context, beat *supervised.Beat) error {
-	if k.names != nil {
-		k.subsystems.only(k.names())
-	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

@@ -49,9 +49,6 @@ func build(t *testing.T, dir string, store func(*sqlite.DB) incident.Store, more
 			return names
 		},
 	})
-	if err := h.keeper.Load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	for _, spec := range append([]supervised.Spec{
 		{Name: "store-writer", Run: db.RunWriter, Every: 30 * time.Second, Optional: true},
 		{Name: "incident-keeper", Run: h.keeper.Run, Every: 30 * time.Second, Optional: true},
@@ -59,6 +56,9 @@ func build(t *testing.T, dir string, store func(*sqlite.DB) incident.Store, more
 		if err := s.Add(spec); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := h.keeper.Load(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var parts sync.WaitGroup

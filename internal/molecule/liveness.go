@@ -92,7 +92,8 @@ type Status struct {
 	Listen        []string  `json:"listen"`
 	SchemaVersion int64     `json:"schema_version"`
 	StoreBytes    int64     `json:"store_bytes"` // on disk, with what is not yet merged
-	Principal     string    `json:"principal"`   // who is asking
+	OpenIncidents int       `json:"open_incidents"`
+	Principal     string    `json:"principal"` // who is asking
 }
 
 // StatusService tells who serves.

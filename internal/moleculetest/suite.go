@@ -28,8 +28,11 @@ type Services struct {
 	Calendars molecule.CalendarService
 	Runs      molecule.RunService
 	Events    molecule.EventService
+	Incidents molecule.IncidentService
 	Liveness  molecule.LivenessService
 	Status    molecule.StatusService
+	// OpenIncident tells of trouble as a part of the daemon would.
+	OpenIncident func(molecule.Incident)
 	// Context carries what the implementation needs to know about the caller,
 	// who is an administrator of the machine.
 	Context context.Context
@@ -61,6 +64,8 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"a wait ends with its context", waitEnds},
 		{"every change is an event, in order", events},
 		{"a watcher sees what was and what comes, once", watch},
+		{"an incident is opened once, counted and acknowledged", incidents},
+		{"incidents are listed, filtered and found", incidentLists},
 		{"liveness and status answer", alive},
 	}
 	for _, c := range cases {
@@ -461,7 +466,7 @@ func alive(t *testing.T, s Services) {
 	ctx := s.context(t)
 	l, err := s.Liveness.Liveness(ctx)
 	must(t, err)
-	for _, name := range []string{"scheduler", "dispatcher", "event-relay", "store-writer", "bookkeeper"} {
+	for _, name := range []string{"scheduler", "dispatcher", "event-relay", "store-writer", "bookkeeper", "incident-keeper"} {
 		if _, ok := l.Subsystems[name]; !ok {
 			t.Errorf("liveness lacks %s: %v", name, l.Subsystems)
 		}
