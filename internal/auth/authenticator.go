@@ -99,7 +99,18 @@ func (a *Authenticator) bearer(o origin, r *http.Request) (molecule.Principal, e
 			WithHint("send Authorization: Bearer TOKEN, or use the unix socket")
 	}
 	a.tokens.use(t.ID, now)
-	return molecule.Principal{Name: "token:" + t.ID, Scopes: t.Scopes}, nil
+	return molecule.Principal{Name: "token:" + t.ID, Scopes: t.Scopes, TokenID: t.ID, AgentID: t.AgentID}, nil
+}
+
+// Departed returns the agent whose token a request carries, if that token was
+// revoked: it still proves who is asking, which is enough to be told that one is
+// gone and for nothing else.
+func (a *Authenticator) Departed(r *http.Request) (agentID string, ok bool) {
+	t, genuine := a.tokens.recognise(presented(r))
+	if !genuine || t.AgentID == "" || t.RevokedAt.IsZero() {
+		return "", false
+	}
+	return t.AgentID, true
 }
 
 // HasLiveToken reports whether a request carries a token that may be used. It

@@ -242,7 +242,7 @@ func TestAuthenticate_takesTheBearerOfALiveToken(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &got); status != 200 || err != nil {
 			t.Fatalf("status = %d (%s), want 200", status, body)
 		}
-		want := molecule.Principal{Name: "token:" + token.ID, Scopes: token.Scopes}
+		want := molecule.Principal{Name: "token:" + token.ID, Scopes: token.Scopes, TokenID: token.ID}
 		if diff := cmp.Diff(got, want); diff != "" {
 			t.Errorf("principal (-got +want)\n%s", diff)
 		}

@@ -23,6 +23,7 @@ type Tokens struct {
 	mu   sync.RWMutex
 	byID map[string]molecule.Token
 	used map[string]time.Time // since Used was last called; at most one per token
+	told chan struct{}        // closed at the next change; nil: nobody waits for one
 }
 
 // LoadTokens reads every token from the store. When that fails nobody has
@@ -49,7 +50,27 @@ func (ts *Tokens) Reload(ctx context.Context, store Store) error {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.byID = byID
+	ts.tell()
 	return nil
+}
+
+// Changed returns a channel that is closed when a token was added or revoked
+// since: whoever serves a bearer for long then looks again.
+func (ts *Tokens) Changed() <-chan struct{} {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.told == nil {
+		ts.told = make(chan struct{})
+	}
+	return ts.told
+}
+
+// tell wakes who waits for a change. The caller holds the lock.
+func (ts *Tokens) tell() {
+	if ts.told != nil {
+		close(ts.told)
+		ts.told = nil
+	}
 }
 
 // Put takes a new or changed token into account, from the next request on. Call
@@ -62,11 +83,37 @@ func (ts *Tokens) Put(t molecule.Token) {
 		ts.byID = make(map[string]molecule.Token)
 	}
 	ts.byID[t.ID] = t
+	ts.tell()
+}
+
+// RevokeAgent makes every token of an agent good for nothing, from the next
+// request on. Call it when that is committed, not before.
+func (ts *Tokens) RevokeAgent(agentID string, at time.Time) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for id, t := range ts.byID {
+		if t.AgentID == agentID && agentID != "" && t.RevokedAt.IsZero() {
+			t.RevokedAt = at
+			ts.byID[id] = t
+		}
+	}
+	ts.tell()
 }
 
 // Check returns what is known of a presented token, and whether it may be used
 // at now. The time it takes does not tell an unknown id from a wrong token.
 func (ts *Tokens) Check(presented string, now time.Time) (molecule.Token, bool) {
+	t, genuine := ts.recognise(presented)
+	if live := t.Live(now); !genuine || !live {
+		return molecule.Token{}, false
+	}
+	t.Scopes = slices.Clone(t.Scopes)
+	return t, true
+}
+
+// recognise returns what is known of a presented token, and whether it is one
+// of ours at all, also if it is no longer good.
+func (ts *Tokens) recognise(presented string) (molecule.Token, bool) {
 	p, err := Parse(presented)
 	if err != nil {
 		return molecule.Token{}, false
@@ -76,11 +123,7 @@ func (ts *Tokens) Check(presented string, now time.Time) (molecule.Token, bool) 
 	t, known := ts.byID[p.ID]
 	ts.mu.RUnlock()
 	same := subtle.ConstantTimeCompare(t.Digest[:], p.Digest[:]) == 1
-	if live := t.Live(now); !known || !same || !live {
-		return molecule.Token{}, false
-	}
-	t.Scopes = slices.Clone(t.Scopes)
-	return t, true
+	return t, known && same
 }
 
 // use notes that a token was used, to the minute: more would be a write per

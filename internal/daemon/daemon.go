@@ -189,7 +189,9 @@ func (d *Daemon) running() *metrics {
 		Jump: scheduler.NewWallClock().Jump,
 		Log:  d.log.With("subsystem", "scheduler"),
 	})
-	d.services.agents, d.services.schedules = registry.New(d.store, d.guard, execagent.Resolve), service
+	d.services.agents, d.services.schedules = registry.New(registry.Options{
+		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve,
+	}), service
 	return m
 }
 

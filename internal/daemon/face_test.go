@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 )
 
 // overTCP makes a daemon serve an organisation over TCP too.
@@ -157,5 +159,21 @@ func TestFace_streamsEndWhenTheDaemonStops(t *testing.T) {
 	rest, err := io.ReadAll(res.Body)
 	if err != nil || !bytes.HasPrefix(rest, []byte(": open\n\n")) {
 		t.Errorf("the stream ended with %v after %q", err, rest)
+	}
+}
+
+func TestFirstToken_isMadeAlsoWhenOnlyAgentsHaveOne(t *testing.T) {
+	t.Parallel()
+	store := sqlitetest.Open(t)
+	agents := molecule.Token{ID: "agent000", Name: "a", Kind: molecule.TokenAgent, Scopes: []molecule.Scope{molecule.ScopeAgentSelf}, AgentID: "a"}
+	if err := store.CreateToken(t.Context(), &agents); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := firstToken(t.Context(), store, dir, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, tokenFile)); err != nil {
+		t.Errorf("an operator is locked out: %v", err)
 	}
 }

@@ -73,8 +73,8 @@ func withWriter(ctx context.Context, store *sqlite.DB, do func(context.Context) 
 	return do(ctx)
 }
 
-// firstToken makes the administrator's token when the store has no live one,
-// and writes it to a file only its owner can read.
+// firstToken makes the administrator's token when no operator has a live
+// one, and writes it to a file only its owner can read.
 func firstToken(ctx context.Context, store *sqlite.DB, dir string, log *slog.Logger) error {
 	now := molecule.Now()
 	tokens, err := store.Tokens(ctx)
@@ -82,11 +82,11 @@ func firstToken(ctx context.Context, store *sqlite.DB, dir string, log *slog.Log
 		return fmt.Errorf("read tokens: %w", err)
 	}
 	for _, t := range tokens {
-		if t.Live(now) {
+		if t.Kind == molecule.TokenOperator && t.Live(now) {
 			return nil
 		}
 	}
-	token, secret, err := auth.Mint("op", "admin", []molecule.Scope{molecule.ScopeAdmin}, now, now.Add(firstTokenLife))
+	token, secret, err := auth.Mint(molecule.TokenOperator, "admin", []molecule.Scope{molecule.ScopeAdmin}, now, now.Add(firstTokenLife))
 	if err != nil {
 		return err
 	}

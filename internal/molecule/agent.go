@@ -2,6 +2,7 @@ package molecule
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -11,6 +12,7 @@ type AgentKind string
 // The kinds of agents.
 const (
 	AgentPush AgentKind = "push" // has an A2A URL that we call
+	AgentPoll AgentKind = "poll" // asks for its work and brings the reply
 	AgentExec AgentKind = "exec" // is a local command that we start
 )
 
@@ -19,8 +21,9 @@ type URLOwner string
 
 // The owners of a URL.
 const (
-	URLOwnerAgent    URLOwner = "agent"    // held to the address table
-	URLOwnerOperator URLOwner = "operator" // exactly the stored host and port
+	URLOwnerAgent       URLOwner = "agent"       // held to the address table
+	URLOwnerOperator    URLOwner = "operator"    // exactly the stored host and port
+	URLOwnerProvisioner URLOwner = "provisioner" // the same, written by what started the agent
 )
 
 // Agent is who receives prompts.
@@ -31,6 +34,7 @@ type Agent struct {
 	State         AgentState `json:"state"`
 	URL           string     `json:"url,omitempty"`
 	URLOwner      URLOwner   `json:"url_owner,omitempty"`
+	ReportedURL   string     `json:"reported_url,omitempty"` // what it says its URL is, while that is not its to say
 	Exec          *Exec      `json:"exec,omitempty"`
 	MaxConcurrent int        `json:"max_concurrent_tasks"`
 	Budget        Budget     `json:"budget,omitzero"` // of its runs, whatever schedule they are of
@@ -45,7 +49,28 @@ type Agent struct {
 	Vitals        *Vitals    `json:"vitals,omitempty"`       // what it last said of itself
 	CreatedAt     time.Time  `json:"created_at"`
 	UpdatedAt     time.Time  `json:"updated_at"`
+	RemovedAt     time.Time  `json:"removed_at,omitzero"`
+
+	// Its place in the organisation. Parent is a name, and a ref when it is
+	// given; ParentID follows from it.
+	Role     string `json:"role,omitempty"`
+	Tier     int    `json:"tier,omitempty"`
+	Parent   string `json:"parent,omitempty"`
+	ParentID string `json:"parent_id,omitempty"`
+	Runtime  string `json:"runtime,omitempty"`
+
+	Card json.RawMessage `json:"-"` // as it registered it; see AgentHistory
+
+	// Await, given at creation, opens a window instead of making a token: the
+	// first registration of the agent's id before AwaitUntil is given its token.
+	Await      Duration  `json:"await,omitempty"`
+	AwaitUntil time.Time `json:"await_until,omitzero"`
+	// Token is the agent's own, in the answer to its creation and nowhere else.
+	Token Shown `json:"token,omitzero"`
 }
+
+// MaxAwait is the longest that a window for a first registration may be open.
+const MaxAwait = time.Hour
 
 // Exec is the local command of an exec agent. The prompt goes to its standard
 // input, its standard output is the reply, its exit status decides.
@@ -70,6 +95,9 @@ func (a *Agent) Validate() error {
 	if err := a.Budget.Validate(); err != nil {
 		return err
 	}
+	if err := a.validatePlace(); err != nil {
+		return err
+	}
 	switch a.Kind {
 	case AgentPush:
 		if a.URL == "" {
@@ -77,6 +105,10 @@ func (a *Agent) Validate() error {
 		}
 		if a.Exec != nil {
 			return Errorf(Invalid, "a push agent has no command")
+		}
+	case AgentPoll:
+		if a.URL != "" || a.Exec != nil {
+			return Errorf(Invalid, "a poll agent has neither a URL nor a command")
 		}
 	case AgentExec:
 		if a.Exec == nil || a.Exec.Command == "" {
@@ -86,7 +118,25 @@ func (a *Agent) Validate() error {
 			return Errorf(Invalid, "an exec agent has no URL")
 		}
 	default:
-		return Errorf(Invalid, "agent kind %q is not known", clip(string(a.Kind), 40)).WithHint("use push or exec")
+		return Errorf(Invalid, "agent kind %q is not known", clip(string(a.Kind), 40)).WithHint("use push, poll or exec")
+	}
+	return nil
+}
+
+// validatePlace checks what an agent is in its organisation.
+func (a *Agent) validatePlace() error {
+	if a.Role != "" {
+		if err := ValidateRole(a.Role); err != nil {
+			return err
+		}
+	}
+	if a.Runtime != "" {
+		if err := ValidateName("runtime", a.Runtime); err != nil {
+			return err
+		}
+	}
+	if a.Tier < 0 || a.Tier > 9 {
+		return Errorf(Invalid, "tier is %d, it must be between 1 and 9", a.Tier)
 	}
 	return nil
 }
@@ -124,6 +174,10 @@ type AgentUpdate struct {
 	Exec          *Exec   `json:"exec,omitempty"`
 	MaxConcurrent *int    `json:"max_concurrent_tasks,omitempty"`
 	Budget        *Budget `json:"budget,omitempty"` // of no bounds: none
+	Role          *string `json:"role,omitempty"`
+	Tier          *int    `json:"tier,omitempty"`
+	Parent        *string `json:"parent,omitempty"` // a ref; empty: none
+	Runtime       *string `json:"runtime,omitempty"`
 }
 
 // AgentService keeps the agents of the organisation.
@@ -138,7 +192,8 @@ type AgentService interface {
 	Agent(ctx context.Context, ref string) (Agent, error)
 	Agents(ctx context.Context, f AgentFilter) (Page[Agent], error)
 	UpdateAgent(ctx context.Context, ref string, up AgentUpdate) (Agent, error)
-	// RemoveAgent refuses with Conflict while schedules name the agent.
+	// RemoveAgent refuses with Conflict while schedules name the agent or it is
+	// the parent of others. Its tokens are good for nothing from then on.
 	RemoveAgent(ctx context.Context, ref string) error
 	// PauseAgent puts an agent aside: runs that fall due end as blocked.
 	PauseAgent(ctx context.Context, ref string) (Agent, error)

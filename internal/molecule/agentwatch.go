@@ -108,3 +108,12 @@ type AgentRow struct {
 	Heard        bool // it has ever sent a request of its own
 	SilentStreak int
 }
+
+// AgentWatch takes signs of life. It answers from memory and never waits for the
+// store.
+type AgentWatch interface {
+	// Alive notes a request of an agent that was accepted at at, which carries the
+	// monotonic clock. said is what the agent says of itself, nil unless the request
+	// is a heartbeat. It returns how soon the next heartbeat is wanted.
+	Alive(agentID string, at time.Time, what Request, said *Vitals) (next time.Duration)
+}

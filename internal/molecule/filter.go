@@ -5,7 +5,7 @@ import "strings"
 // Validate refuses a kind or a state that no agent has: a filter that is
 // misspelt must not look like an empty list.
 func (f AgentFilter) Validate() error {
-	if err := choice("kind", f.Kind, AgentExec, AgentPush); err != nil {
+	if err := choice("kind", f.Kind, AgentExec, AgentPush, AgentPoll); err != nil {
 		return err
 	}
 	var states []AgentState

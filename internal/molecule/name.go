@@ -2,6 +2,7 @@ package molecule
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -53,6 +54,20 @@ func ValidateName(what, name string) error {
 	}
 	return Errorf(Invalid, "%s name %q is not valid", what, clip(name, 80)).
 		WithHint("use 1 to 64 of A-Z a-z 0-9 . _ - and begin with a letter or digit")
+}
+
+// ValidateRole refuses a role that does not fit on a line.
+func ValidateRole(role string) error {
+	if role == strings.TrimSpace(role) && role != "" && utf8.RuneCountInString(role) <= 128 && Printable(role) {
+		return nil
+	}
+	return Errorf(Invalid, "role %q is not valid", clip(role, 80)).
+		WithHint("use 1 to 128 characters on one line, without blanks at the ends")
+}
+
+// Printable reports whether s is UTF-8 without control characters.
+func Printable(s string) bool {
+	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // ValidateOrgID refuses an organisation id that no edge can send.

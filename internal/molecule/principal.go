@@ -15,7 +15,9 @@ const (
 	ScopeSchedulesWrite Scope = "schedules:write"
 	ScopeAgentsRead     Scope = "agents:read"
 	ScopeAgentsWrite    Scope = "agents:write"
-	ScopeAdmin          Scope = "admin" // everything
+	ScopeAgentSelf      Scope = "agent:self"  // what an agent needs for itself, on the platform wire
+	ScopeAgentEnrol     Scope = "agent:enrol" // one registration
+	ScopeAdmin          Scope = "admin"       // everything
 )
 
 // OperateScopes returns what a local user who is no administrator may do.
@@ -28,6 +30,9 @@ type Principal struct {
 	Name   string  // uid:1000, token:ab12cd34 or daemon
 	Scopes []Scope // what it may do
 	Local  bool    // came over the unix socket, proven by the kernel
+
+	TokenID string // of the token that was presented; empty on the socket
+	AgentID string // whose token that is; empty: no agent's
 }
 
 // May reports whether p has the scope; admin has every one.
@@ -38,6 +43,15 @@ func (p Principal) May(s Scope) bool {
 // LocalAdmin reports whether p may do what only the socket allows: create or
 // change an exec agent, or own a URL.
 func (p Principal) LocalAdmin() bool { return p.Local && slices.Contains(p.Scopes, ScopeAdmin) }
+
+// MayActFor reports whether p is the agent with an id, or may act for every
+// agent because it has the scope.
+func (p Principal) MayActFor(agentID string, s Scope) bool {
+	if p.AgentID != "" {
+		return p.AgentID == agentID && p.May(ScopeAgentSelf)
+	}
+	return p.May(s)
+}
 
 // Daemon returns the principal of work the daemon does by itself.
 func Daemon() Principal {

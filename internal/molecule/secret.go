@@ -1,6 +1,7 @@
 package molecule
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 )
@@ -39,3 +40,26 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(sealed) }
 
 // MarshalJSON writes the placeholder.
 func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + sealed + `"`), nil }
+
+// Shown is a secret on its way to the one it was made for: JSON carries it, no
+// other printer does. It is used where a token is told once.
+type Shown struct{ Secret }
+
+// Show marks s as on its way.
+func Show(s Secret) Shown { return Shown{s} }
+
+// MarshalJSON writes the value.
+func (s Shown) MarshalJSON() ([]byte, error) { return json.Marshal(s.Reveal()) }
+
+// UnmarshalJSON reads the value.
+func (s *Shown) UnmarshalJSON(b []byte) error {
+	var value string
+	if err := json.Unmarshal(b, &value); err != nil {
+		return err
+	}
+	s.Secret = NewSecret(value)
+	return nil
+}
+
+// Equal reports whether both hold the same value.
+func (s Shown) Equal(o Shown) bool { return s.Reveal() == o.Reveal() }

@@ -146,3 +146,23 @@ func TestTextOf_leavesOutWhatIsNoText(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestShown_isCarriedByJSONAndPrintedByNobody(t *testing.T) {
+	t.Parallel()
+	const value = "mol_agent_x"
+	agent := Agent{Name: "a", Token: Show(NewSecret(value))}
+	if said := fmt.Sprintf("%v %+v %#v %s", agent, agent, agent, agent.Token); strings.Contains(said, value) {
+		t.Errorf("it is printed: %s", said)
+	}
+	body, err := json.Marshal(agent)
+	if err != nil || !strings.Contains(string(body), `"token":"mol_agent_x"`) {
+		t.Errorf("it is sent as %s, %v", body, err)
+	}
+	var back Agent
+	if err := json.Unmarshal(body, &back); err != nil || !back.Token.Equal(agent.Token) {
+		t.Errorf("it is read as another one (%v)", err)
+	}
+	if body, err = json.Marshal(Agent{Name: "a"}); err != nil || strings.Contains(string(body), "token") {
+		t.Errorf("none is sent as %s, %v", body, err)
+	}
+}

@@ -10,19 +10,27 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
 // Store is what the registry needs of the store.
 type Store interface {
-	CreateAgent(ctx context.Context, a *molecule.Agent) error
+	CreateAgent(ctx context.Context, a *molecule.Agent, tokens ...molecule.Token) error
 	Agent(ctx context.Context, ref string) (molecule.Agent, error)
 	Agents(ctx context.Context, f molecule.AgentFilter) (molecule.Page[molecule.Agent], error)
 	UpdateAgent(ctx context.Context, ref string, change func(*molecule.Agent) error) (molecule.Agent, error)
 	RemoveAgent(ctx context.Context, ref string) error
 	SetAgentState(ctx context.Context, ref string, decide func(*molecule.Agent) error) (molecule.Agent, error)
 	Transitions(ctx context.Context, agentID string, limit int) ([]molecule.AgentTransition, error)
+
+	Register(ctx context.Context, agentID, enrolmentID string, decide func(*molecule.Admission) error) error
+	CreateToken(ctx context.Context, t *molecule.Token) error
+	Member(ctx context.Context, id string) (molecule.Agent, error)
+	Members(ctx context.Context) ([]molecule.Agent, error)
+	Peers(ctx context.Context, id string) ([]molecule.Agent, error)
+	Lineage(ctx context.Context, id string) (molecule.Lineage, error)
 }
 
 // Addresses judges URLs without a look-up and without dialling.
@@ -31,21 +39,43 @@ type Addresses interface {
 	CheckOperatorURL(raw string) (*url.URL, error) // written by a local administrator
 }
 
-// Service implements [molecule.AgentService] over a store.
+// Tokens makes tokens, and is told of those that are stored or no longer good.
+type Tokens interface {
+	Mint(kind, name string, scopes []molecule.Scope, now, expires time.Time) (molecule.Token, molecule.Secret, error)
+	Put(t molecule.Token)
+	RevokeAgent(agentID string, at time.Time)
+}
+
+// Options are what a Service needs.
+type Options struct {
+	Store     Store
+	Addresses Addresses
+	Tokens    Tokens
+	// Resolve finds the program of a command and refuses one that cannot be
+	// started.
+	Resolve func(*molecule.Exec) error
+	// Reserved is an id that no agent may have; empty is none.
+	Reserved string
+}
+
+// Service implements [molecule.AgentService], [molecule.EnrolmentService] and
+// [molecule.Directory] over a store.
 type Service struct {
 	store     Store
 	addresses Addresses
+	tokens    Tokens
 	resolve   func(*molecule.Exec) error
+	reserved  string
 }
 
-// New returns a Service. resolve finds the program of a command and refuses
-// one that cannot be started.
-func New(store Store, addresses Addresses, resolve func(*molecule.Exec) error) *Service {
-	return &Service{store: store, addresses: addresses, resolve: resolve}
+// New returns a Service.
+func New(o Options) *Service {
+	return &Service{store: o.Store, addresses: o.Addresses, tokens: o.Tokens, resolve: o.Resolve, reserved: o.Reserved}
 }
 
 // CreateAgent stores in. The kind follows from what was given when it was not
-// said; an exec agent needs a local administrator.
+// said; an exec agent needs a local administrator. Any other is given a token,
+// or a window in which its first registration is.
 func (s *Service) CreateAgent(ctx context.Context, in *molecule.Agent) error {
 	if in.Kind == "" {
 		in.Kind = molecule.AgentPush
@@ -62,6 +92,7 @@ func (s *Service) CreateAgent(ctx context.Context, in *molecule.Agent) error {
 	fresh := molecule.Agent{
 		Name: in.Name, Kind: in.Kind, URL: in.URL, Exec: in.Exec,
 		MaxConcurrent: in.MaxConcurrent, Budget: in.Budget, State: molecule.AgentPending,
+		Role: in.Role, Tier: in.Tier, Parent: in.Parent, Runtime: in.Runtime,
 	}
 	if err := s.check(ctx, &fresh); err != nil {
 		return err
@@ -69,8 +100,8 @@ func (s *Service) CreateAgent(ctx context.Context, in *molecule.Agent) error {
 	if fresh.Kind == molecule.AgentExec {
 		fresh.State = molecule.AgentOnline // its program was just found here
 	}
-	if err := s.store.CreateAgent(ctx, &fresh); err != nil {
-		return fmt.Errorf("create agent: %w", err)
+	if err := s.admit(ctx, &fresh, time.Duration(in.Await)); err != nil {
+		return err
 	}
 	*in = fresh
 	return nil
@@ -129,7 +160,8 @@ func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.Agent
 	})
 }
 
-// RemoveAgent removes an agent that no schedule names.
+// RemoveAgent removes an agent that no schedule names and that has no children.
+// Its tokens are good for nothing from then on.
 func (s *Service) RemoveAgent(ctx context.Context, ref string) error {
 	a, err := s.store.Agent(ctx, ref)
 	if err != nil {
@@ -138,7 +170,11 @@ func (s *Service) RemoveAgent(ctx context.Context, ref string) error {
 	if err := s.allowed(ctx, a); err != nil {
 		return err
 	}
-	return s.store.RemoveAgent(ctx, a.ID)
+	if err := s.store.RemoveAgent(ctx, a.ID); err != nil {
+		return err
+	}
+	s.tokens.RevokeAgent(a.ID, molecule.Now())
+	return nil
 }
 
 // apply sets the fields that up names.
@@ -157,6 +193,18 @@ func apply(a *molecule.Agent, up molecule.AgentUpdate) {
 	}
 	if up.Budget != nil {
 		a.Budget = *up.Budget
+	}
+	if up.Role != nil {
+		a.Role = *up.Role
+	}
+	if up.Tier != nil {
+		a.Tier = *up.Tier
+	}
+	if up.Parent != nil {
+		a.Parent = *up.Parent
+	}
+	if up.Runtime != nil {
+		a.Runtime = *up.Runtime
 	}
 }
 
@@ -179,6 +227,10 @@ func (s *Service) check(ctx context.Context, a *molecule.Agent) error {
 	if p.LocalAdmin() {
 		judge, owner = s.addresses.CheckOperatorURL, molecule.URLOwnerOperator
 	}
+	if a.Kind == molecule.AgentPoll { // that it has no URL is its owner's to say, too
+		a.URLOwner = owner
+		return nil
+	}
 	if _, err := judge(a.URL); err != nil {
 		return err
 	}
@@ -195,7 +247,7 @@ func (s *Service) allowed(ctx context.Context, a molecule.Agent) error {
 	if a.Kind == molecule.AgentExec {
 		return forbidden("exec agents are created and changed only by an administrator on the unix socket", p)
 	}
-	if a.URLOwner == molecule.URLOwnerOperator {
+	if a.Kind == molecule.AgentPush && a.URLOwner != molecule.URLOwnerAgent && a.URLOwner != "" {
 		return forbidden("the URL of this agent belongs to an administrator on the unix socket", p)
 	}
 	return nil

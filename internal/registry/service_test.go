@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
 	"github.com/molecule-ai/molecli/internal/registry"
@@ -30,6 +31,16 @@ func resolve(e *molecule.Exec) error {
 	return nil
 }
 
+// tokens are real ones, and made by the real mint.
+type tokens struct{ *auth.Tokens }
+
+func newTokens() tokens { return tokens{new(auth.Tokens)} }
+
+// Mint makes a token.
+func (tokens) Mint(kind, name string, scopes []molecule.Scope, now, expires time.Time) (molecule.Token, molecule.Secret, error) {
+	return auth.Mint(kind, name, scopes, now, expires)
+}
+
 // service is a registry over a real store and the real rules for addresses.
 func service(t *testing.T) (*registry.Service, *sqlite.DB) {
 	t.Helper()
@@ -38,7 +49,7 @@ func service(t *testing.T) (*registry.Service, *sqlite.DB) {
 		t.Fatal(err)
 	}
 	db := sqlitetest.Open(t)
-	return registry.New(db, guard, resolve), db
+	return registry.New(registry.Options{Store: db, Addresses: guard, Tokens: newTokens(), Resolve: resolve}), db
 }
 
 // Who asks.
@@ -56,7 +67,7 @@ func operator(t *testing.T) context.Context {
 
 // decided are the fields of a new agent that the store alone decides.
 func decided() cmp.Option {
-	return cmpopts.IgnoreFields(molecule.Agent{}, "ID", "CreatedAt", "UpdatedAt")
+	return cmpopts.IgnoreFields(molecule.Agent{}, "ID", "CreatedAt", "UpdatedAt", "Tier", "Token")
 }
 
 func create(t *testing.T, s *registry.Service, ctx context.Context, a molecule.Agent) molecule.Agent {
@@ -95,6 +106,10 @@ func TestCreateAgent_fillsInWhatFollows(t *testing.T) {
 			molecule.Agent{Name: "a", Kind: "push", State: "pending", URL: far, URLOwner: "agent", MaxConcurrent: 1},
 		},
 		{
+			"one that asks for its work", operator, molecule.Agent{Name: "a", Kind: "poll", Role: "scribe", Runtime: "cli"},
+			molecule.Agent{Name: "a", Kind: "poll", State: "pending", URLOwner: "agent", MaxConcurrent: 1, Role: "scribe", Runtime: "cli"},
+		},
+		{
 			"a command", admin, command("a", "cat -"),
 			molecule.Agent{
 				Name: "a", Kind: "exec", State: "online", MaxConcurrent: 1,
@@ -125,6 +140,10 @@ func TestCreateAgent_fillsInWhatFollows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if kept := got.Kind != molecule.AgentExec; kept == got.Token.IsZero() {
+				t.Errorf("a %s agent: told a token is %v", got.Kind, kept)
+			}
+			got.Token = molecule.Shown{} // is told once
 			if diff := cmp.Diff(stored, got); diff != "" {
 				t.Errorf("stored (-got +want):\n%s", diff)
 			}
@@ -411,11 +430,12 @@ func TestUpdateAgent_whileSomebodyElseDoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			create(t, quiet, remote(t), push("a", far))
-			raced := registry.New(&meanwhile{DB: db, do: func() {
+			store := &meanwhile{DB: db, do: func() {
 				if err := c.other(admin(t), quiet); err != nil {
 					t.Errorf("the other: %v", err)
 				}
-			}}, guard, resolve)
+			}}
+			raced := registry.New(registry.Options{Store: store, Addresses: guard, Tokens: newTokens(), Resolve: resolve})
 			_, err = raced.UpdateAgent(remote(t), "a", molecule.AgentUpdate{URL: &moved})
 			if molecule.CodeOf(err) != c.code {
 				t.Errorf("%v, want %q", err, c.code)

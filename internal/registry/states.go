@@ -46,5 +46,5 @@ func (s *Service) AgentHistory(ctx context.Context, ref string) (molecule.AgentH
 		return molecule.AgentHistory{}, err
 	}
 	transitions, err := s.store.Transitions(ctx, a.ID, molecule.MaxTransitions)
-	return molecule.AgentHistory{Transitions: transitions}, err
+	return molecule.AgentHistory{Card: a.Card, Transitions: transitions}, err
 }

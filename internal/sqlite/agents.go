@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -15,16 +16,29 @@ const recipientColumns = `
 	a.id, a.name, a.kind, a.state, a.url, a.url_owner, a.exec, a.max_concurrent, a.budget, a.silent_streak,
 	a.last_outcome, a.last_run_at, a.created_at, a.updated_at, a.state_since, a.state_reason`
 
-// agentColumns are what scanAgent reads. The index of open runs is named,
-// because the one of all runs would count an agent's whole history.
+// agentColumns are what scanAgent reads: all but the card. The index of open
+// runs is named, because the one of all runs would count an agent's whole
+// history.
 const agentColumns = recipientColumns + `,
+	a.role, a.tier, COALESCE(a.parent_id, ''), COALESCE((SELECT name FROM agents WHERE id = a.parent_id), ''),
+	a.runtime, a.reported_url, a.await_until, a.removed_at,
 	(SELECT COUNT(*) FROM runs INDEXED BY runs_open_agent
 		WHERE agent_id = a.id AND state <> 'finished' AND state <> 'claimed'),
 	(SELECT MIN(next_slot_at) FROM schedules WHERE agent_id = a.id AND removed_at IS NULL AND state = 'active')`
 
-func scanAgent(r rowScanner, a *molecule.Agent) error {
-	var badSlot error // of a schedule: that row says it
-	return r.Scan(append(recipientFields(a), &a.ActiveRuns, lenient{&a.NextSlot, &badSlot})...)
+func scanAgent(r rowScanner, a *molecule.Agent) error { return r.Scan(agentFields(a)...) }
+
+// scanWholeAgent reads the card as well, behind agentColumns.
+func scanWholeAgent(r rowScanner, a *molecule.Agent) error {
+	return r.Scan(append(agentFields(a), object[json.RawMessage]{&a.Card})...)
+}
+
+// agentFields are where the columns of agentColumns go.
+func agentFields(a *molecule.Agent) []any {
+	badSlot := new(error) // of a schedule: that row says it
+	return append(recipientFields(a),
+		&a.Role, &a.Tier, &a.ParentID, &a.Parent, &a.Runtime, &a.ReportedURL, instant{&a.AwaitUntil}, instant{&a.RemovedAt},
+		&a.ActiveRuns, lenient{&a.NextSlot, badSlot})
 }
 
 func scanRecipient(r rowScanner, a *molecule.Agent) error { return r.Scan(recipientFields(a)...) }
@@ -38,32 +52,59 @@ func recipientFields(a *molecule.Agent) []any {
 	}
 }
 
-// CreateAgent stores a and sets its id, unless it has one, and its times.
-func (db *DB) CreateAgent(ctx context.Context, a *molecule.Agent) error {
+// CreateAgent stores a, and the tokens as its own, and sets its id, unless it
+// has one, and its times.
+func (db *DB) CreateAgent(ctx context.Context, a *molecule.Agent, tokens ...molecule.Token) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
-		if a.ID == "" {
-			id, err := uuid.NewV7()
-			if err != nil {
-				return fmt.Errorf("make an id: %w", err)
-			}
-			a.ID = id.String()
-		}
-		a.CreatedAt, a.UpdatedAt = tx.Now, tx.Now
-		exec, err := text(a.Exec)
-		if err != nil {
+		if err := insertAgent(ctx, tx, a); err != nil {
 			return err
 		}
-		_, err = tx.exec(ctx, `
-			INSERT INTO agents (id, name, kind, state, url, url_owner, exec, max_concurrent, budget, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			a.ID, a.Name, string(a.Kind), string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
-			stamp(tx.Now), stamp(tx.Now))
-		if err != nil {
-			return taken(err, agentTable, a.Name)
+		for _, t := range tokens {
+			t.AgentID = a.ID
+			if err := insertToken(ctx, tx, &t); err != nil {
+				return err
+			}
 		}
-		tx.watched(rowOf(*a, false))
-		return insertEvent(ctx, tx, molecule.EventAgentCreated, "agent/"+a.Name, map[string]any{"id": a.ID, "kind": a.Kind})
+		return nil
 	})
+}
+
+func insertAgent(ctx context.Context, tx *Tx, a *molecule.Agent) error {
+	if a.ID == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make an id: %w", err)
+		}
+		a.ID = id.String()
+	}
+	a.CreatedAt, a.UpdatedAt, a.Tier = tx.Now, tx.Now, max(a.Tier, 1)
+	if err := placeBelow(ctx, tx, a, a.Parent); err != nil {
+		return err
+	}
+	exec, err := text(a.Exec)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO agents (id, name, kind, state, url, url_owner, exec, max_concurrent, budget, created_at, updated_at,
+			role, tier, parent_id, runtime, card, reported_url, await_until)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.ID, a.Name, string(a.Kind), string(a.State), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
+		stamp(tx.Now), stamp(tx.Now), a.Role, a.Tier, orNull(a.ParentID), a.Runtime, orNull(string(a.Card)), a.ReportedURL,
+		stamp(a.AwaitUntil))
+	if err != nil {
+		return taken(err, agentTable, a.Name)
+	}
+	tx.watched(rowOf(*a, false))
+	return insertEvent(ctx, tx, molecule.EventAgentCreated, "agent/"+a.Name, map[string]any{"id": a.ID, "kind": a.Kind})
+}
+
+// orNull returns s as it is stored where NULL is none.
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 // budgetText returns b as JSON; NULL for none.
@@ -93,8 +134,8 @@ func agentByRef(ctx context.Context, q querier, ref string) (molecule.Agent, err
 	if err != nil {
 		return molecule.Agent{}, err
 	}
-	rows, err := q.query(ctx, `SELECT `+agentColumns+` FROM agents a WHERE a.id = ? AND a.removed_at IS NULL`, id)
-	found, err := all(rows, err, scanAgent)
+	rows, err := q.query(ctx, `SELECT `+agentColumns+`, a.card FROM agents a WHERE a.id = ? AND a.removed_at IS NULL`, id)
+	found, err := all(rows, err, scanWholeAgent)
 	if err != nil {
 		return molecule.Agent{}, err
 	}
@@ -154,19 +195,13 @@ func (db *DB) UpdateAgent(
 		if err := change(&a); err != nil {
 			return err
 		}
-		exec, err := text(a.Exec)
-		if err != nil {
-			return err
+		if a.Parent != before.Parent {
+			if err := placeBelow(ctx, tx, &a, a.Parent); err != nil {
+				return err
+			}
 		}
-		a.UpdatedAt = tx.Now
-		_, err = tx.exec(ctx, `
-			UPDATE agents SET name = ?, url = ?, url_owner = ?, exec = ?, max_concurrent = ?,
-				budget = ?, silent_streak = ?, updated_at = ?
-			WHERE id = ?`,
-			a.Name, a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
-			a.SilentStreak, stamp(tx.Now), a.ID)
-		if err != nil {
-			return taken(err, agentTable, a.Name)
+		if err := saveAgent(ctx, tx, &a); err != nil {
+			return err
 		}
 		if err := step(ctx, tx, &a, before.State); err != nil {
 			return err
@@ -176,22 +211,46 @@ func (db *DB) UpdateAgent(
 	return a, err
 }
 
-// RemoveAgent removes an agent that no schedule names; its runs stay.
+// saveAgent writes what a caller may change of an agent, but for its state.
+func saveAgent(ctx context.Context, tx *Tx, a *molecule.Agent) error {
+	exec, err := text(a.Exec)
+	if err != nil {
+		return err
+	}
+	a.UpdatedAt = tx.Now
+	_, err = tx.exec(ctx, `
+		UPDATE agents SET name = ?, kind = ?, url = ?, url_owner = ?, exec = ?, max_concurrent = ?,
+			budget = ?, silent_streak = ?, role = ?, tier = ?, parent_id = ?, runtime = ?, card = ?, reported_url = ?,
+			await_until = ?, updated_at = ?
+		WHERE id = ?`,
+		a.Name, string(a.Kind), a.URL, string(a.URLOwner), exec, a.MaxConcurrent, budgetText(a.Budget),
+		a.SilentStreak, a.Role, a.Tier, orNull(a.ParentID), a.Runtime, orNull(string(a.Card)), a.ReportedURL,
+		stamp(a.AwaitUntil), stamp(tx.Now), a.ID)
+	return taken(err, agentTable, a.Name)
+}
+
+// RemoveAgent removes an agent that no schedule names and that is nobody's
+// parent, and revokes its tokens; its runs stay.
 func (db *DB) RemoveAgent(ctx context.Context, ref string) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
 		a, err := agentByRef(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.query(ctx, `
+		names, err := texts(ctx, tx, `
 			SELECT name FROM schedules WHERE agent_id = ? AND removed_at IS NULL ORDER BY name LIMIT 5`, a.ID)
-		names, err := all(rows, err, func(r rowScanner, s *string) error { return r.Scan(s) })
 		if err != nil {
 			return err
 		}
 		if len(names) > 0 {
 			return molecule.Errorf(molecule.Conflict, "agent %q still has schedules: %s", a.Name, strings.Join(names, ", ")).
 				WithHint("molecli schedule remove %s", names[0])
+		}
+		if err := refuseParent(ctx, tx, a); err != nil {
+			return err
+		}
+		if err := revokeAgentTokens(ctx, tx, a.ID); err != nil {
+			return err
 		}
 		before := a.State
 		a.State, a.StateReason = before.After(molecule.SignRemoved), ""

@@ -1,5 +1,41 @@
 -- The newest schema, made by TestSchema_isWrittenDownAsOneFile. Do not edit.
 
+CREATE TABLE activities (
+    seq          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id           TEXT NOT NULL UNIQUE,
+    agent_id     TEXT NOT NULL REFERENCES agents (id),
+    type         TEXT NOT NULL CHECK (type IN ('a2a_send', 'a2a_receive', 'task_update', 'agent_log', 'skill_promotion', 'error')),
+    state        TEXT NOT NULL CHECK (state IN ('queued', 'leased', 'done', 'expired', 'withdrawn')),
+    source_id    TEXT NOT NULL DEFAULT '',
+    target_id    TEXT NOT NULL DEFAULT '',
+    method       TEXT NOT NULL DEFAULT '',
+    summary      TEXT NOT NULL DEFAULT '',
+    status       TEXT NOT NULL DEFAULT 'ok',
+    message_id   TEXT NOT NULL DEFAULT '',
+    message      TEXT, -- JSON; a prompt is kept by its run
+    run_id       TEXT NOT NULL DEFAULT '',
+    again        INTEGER NOT NULL DEFAULT 1, -- whether it may be handed out a second time
+    attempt      INTEGER NOT NULL DEFAULT 0, -- how often it, or what it repeats, was handed out
+    repeats      TEXT NOT NULL DEFAULT '', -- the row whose lease ran out
+    lease        TEXT NOT NULL DEFAULT '', -- which answer it was handed out in
+    leased_until TEXT,
+    answer       TEXT NOT NULL DEFAULT '' CHECK (answer IN ('', 'open', 'given', 'closed')),
+    reply        TEXT, -- JSON: what the agent answered
+    created_at   TEXT NOT NULL
+);
+
+CREATE INDEX activities_age ON activities (created_at) WHERE state NOT IN ('queued', 'leased');
+
+CREATE INDEX activities_agent ON activities (agent_id, seq);
+
+CREATE INDEX activities_answer ON activities (agent_id, seq) WHERE answer = 'open';
+
+CREATE INDEX activities_lease ON activities (leased_until) WHERE state = 'leased';
+
+CREATE INDEX activities_open ON activities (agent_id, seq) WHERE state IN ('queued', 'leased');
+
+CREATE INDEX activities_repeats ON activities (repeats) WHERE repeats <> '';
+
 CREATE TABLE agent_transitions (
     id         INTEGER PRIMARY KEY,
     agent_id   TEXT NOT NULL REFERENCES agents (id),
@@ -14,9 +50,7 @@ CREATE INDEX agent_transitions_agent ON agent_transitions (agent_id, id);
 CREATE TABLE agents (
     id             TEXT PRIMARY KEY,
     name           TEXT NOT NULL,
-    kind           TEXT NOT NULL CHECK (kind IN ('push', 'exec')),
     url            TEXT NOT NULL DEFAULT '',
-    url_owner      TEXT NOT NULL DEFAULT '' CHECK (url_owner IN ('', 'agent', 'operator')),
     exec           TEXT, -- JSON
     max_concurrent INTEGER NOT NULL CHECK (max_concurrent > 0),
     silent_streak  INTEGER NOT NULL DEFAULT 0,
@@ -25,10 +59,12 @@ CREATE TABLE agents (
     created_at     TEXT NOT NULL,
     updated_at     TEXT NOT NULL,
     removed_at     TEXT
-, budget TEXT, state TEXT NOT NULL DEFAULT 'pending'
+, budget TEXT, role TEXT NOT NULL DEFAULT '', tier INTEGER NOT NULL DEFAULT 1 CHECK (tier > 0), parent_id TEXT REFERENCES agents (id), runtime TEXT NOT NULL DEFAULT '', card TEXT, reported_url TEXT NOT NULL DEFAULT '', await_until TEXT, kind TEXT NOT NULL DEFAULT 'exec' CHECK (kind IN ('push', 'poll', 'exec')), url_owner TEXT NOT NULL DEFAULT '' CHECK (url_owner IN ('', 'agent', 'operator', 'provisioner')), state TEXT NOT NULL DEFAULT 'pending'
     CHECK (state IN ('pending', 'online', 'degraded', 'suspect', 'offline', 'paused', 'removed', 'unknown')), state_since TEXT, state_reason TEXT NOT NULL DEFAULT '', heard INTEGER NOT NULL DEFAULT 0);
 
 CREATE UNIQUE INDEX agents_name ON agents (name) WHERE removed_at IS NULL;
+
+CREATE INDEX agents_parent ON agents (parent_id) WHERE removed_at IS NULL;
 
 CREATE INDEX agents_state ON agents (state) WHERE removed_at IS NULL;
 
@@ -179,7 +215,9 @@ CREATE TABLE tokens (
     expires_at   TEXT,
     last_used_at TEXT,
     revoked_at   TEXT
-);
+, agent_id TEXT NOT NULL DEFAULT '', enrol_name TEXT NOT NULL DEFAULT '', enrol_role TEXT NOT NULL DEFAULT '');
+
+CREATE INDEX tokens_agent ON tokens (agent_id) WHERE agent_id <> '' AND revoked_at IS NULL;
 
 CREATE TABLE watch_checkpoint (
     id   INTEGER PRIMARY KEY CHECK (id = 1),

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -97,4 +98,10 @@ func all[T any](rows *sql.Rows, err error, scan func(rowScanner, *T) error) (_ [
 		items = append(items, v)
 	}
 	return items, translate(rows.Err())
+}
+
+// texts returns the first column of every row.
+func texts(ctx context.Context, q querier, query string, args ...any) ([]string, error) {
+	rows, err := q.query(ctx, query, args...)
+	return all(rows, err, func(r rowScanner, s *string) error { return r.Scan(s) })
 }
