@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	bookInterval = 5 * time.Second        // between turns when nothing happens
-	countWithin  = 500 * time.Millisecond // longer, nobody waits for a count
-	shortestRest = 20 * time.Millisecond  // between turns when much does
-	restRatio    = 20                     // a turn may take one part in so many of the time
+	bookInterval = 5 * time.Second       // between turns when nothing happens
+	countWithin  = 30 * time.Millisecond // longer, nobody waits for a count: liveness answers in 50 ms
+	shortestRest = 20 * time.Millisecond // between turns when much does
+	restRatio    = 20                    // a turn may take one part in so many of the time
 )
 
 // books is what the bookkeeper reads and writes in the store.
@@ -47,12 +47,16 @@ type bookkeeper struct {
 	latest      atomic.Pointer[counts]
 	asked       chan struct{}                 // buffered 1: somebody waits for a count
 	turned      atomic.Pointer[chan struct{}] // closed at the end of the turn under way
+	patience    time.Duration                 // how long to wait for a count
 
 	unsaved map[string]time.Time // taken from used, not yet stored
 }
 
 func newBookkeeper(store books, transitions *supervised.Recorder, used func() map[string]time.Time, changed <-chan struct{}) *bookkeeper {
-	b := &bookkeeper{store: store, transitions: transitions, used: used, changed: changed, asked: make(chan struct{}, 1)}
+	b := &bookkeeper{
+		store: store, transitions: transitions, used: used, changed: changed,
+		asked: make(chan struct{}, 1), patience: countWithin,
+	}
 	b.turned.Store(new(make(chan struct{})))
 	return b
 }
@@ -90,7 +94,7 @@ func (b *bookkeeper) Run(ctx context.Context, beat *supervised.Beat) error {
 // they were taken it has them taken again, so that whoever made a change sees
 // it, and waits a little for that; then it returns what there is, or nil.
 func (b *bookkeeper) counts(ctx context.Context) *counts {
-	late := time.After(countWithin)
+	late := time.After(b.patience)
 	for {
 		turned := b.turned.Load()
 		c := b.latest.Load()
