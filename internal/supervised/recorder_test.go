@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -156,4 +157,20 @@ func TestWake_isReadyForWhatNoDrainHasSeen(t *testing.T) {
 	waiting := late.Wake()
 	fill(s, 1)
 	<-waiting
+}
+
+func TestTransitions_happenAtWholeMilliseconds(t *testing.T) {
+	t.Parallel()
+	s := hasty()
+	rec := s.Transitions()
+	end := begin(t, s, Spec{Name: "a", Every: time.Second, Run: loop(time.Second, good)})
+	<-rec.Wake()
+	if err := end(); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range events(t, s, "a") {
+		if at := e.At.Truncate(time.Millisecond); !at.Equal(e.At) || e.At.Location() != time.UTC {
+			t.Errorf("%s at %v, want it as it is stored and sent: UTC, in milliseconds", e.To, e.At)
+		}
+	}
 }

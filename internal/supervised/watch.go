@@ -183,7 +183,7 @@ func (w *watch) note(sub *subsystem, c control, event molecule.SubsystemEvent) {
 	if state == molecule.SubsystemHealthy {
 		event.Error = "" // that of an earlier tick; it is over
 	}
-	event.At, event.Subsystem = w.at.UTC(), sub.spec.Name
+	event.At, event.Subsystem = w.at.UTC().Truncate(time.Millisecond), sub.spec.Name
 	event.From, event.To, event.BlockedIn = sub.seen, state, c.blockedIn
 	sub.seen = state
 	w.ring.append(event)
