@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -84,7 +83,7 @@ func newVersionCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			v := version{Molecli: ownVersion(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+			v := version{Molecli: molecule.Version(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 			if daemon {
 				s, err := a.session(ctx)
 				if err != nil {
@@ -112,13 +111,4 @@ func (p *printer) version(v version) error {
 		return err
 	}
 	return p.line("moleculed %s", v.Daemon)
-}
-
-// ownVersion returns what the build knows of itself from version control.
-func ownVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }
