@@ -173,7 +173,7 @@ func helloSchedule() molecule.Schedule {
 	return molecule.Schedule{
 		ID: "s1", Name: "hello", Agent: "echo", AgentID: "a1b2", Cron: "0 8 * * *", TZ: "Europe/Berlin", Prompt: "say hello",
 		Description: "at 08:00, every day, Europe/Berlin", State: molecule.ScheduleActive, Timeout: molecule.Duration(20 * time.Minute),
-		NextSlot: noon().Add(18 * time.Hour), LastSlot: noon().Add(-6 * time.Hour), LastOutcome: molecule.OutcomeOK,
+		NextSlot: noon().Add(18 * time.Hour), LastSlot: noon(), LastEndedSlot: noon().Add(-6 * time.Hour), LastOutcome: molecule.OutcomeOK,
 		Recent: []molecule.Outcome{molecule.OutcomeOK, molecule.OutcomeTimeout, molecule.OutcomeMissed, molecule.OutcomeQuiet, molecule.OutcomeOK},
 	}
 }

@@ -239,7 +239,8 @@ func TestLists_ofNothing(t *testing.T) {
 func TestScheduleList_showsNextLastAndRecent(t *testing.T) {
 	t.Parallel()
 	failing := helloSchedule()
-	failing.Name, failing.FailureStreak, failing.LastOutcome = "bad", 3, molecule.OutcomeTimeout
+	failing.Name, failing.FailureStreak = "bad", 3
+	failing.Recent = []molecule.Outcome{molecule.OutcomeTimeout, molecule.OutcomeTimeout, molecule.OutcomeTimeout}
 	d := newDaemon(t, map[string][]reply{
 		"GET /v1/schedules": {{0, molecule.Page[molecule.Schedule]{Items: []molecule.Schedule{helloSchedule(), failing}}}},
 	})
@@ -247,7 +248,7 @@ func TestScheduleList_showsNextLastAndRecent(t *testing.T) {
 	want := "" +
 		"NAME   AGENT  CRON       NEXT    LAST              RECENT  STATE\n" +
 		"hello  echo   0 8 * * *  in 18h  6h ago ✓ ok       ✓✗-·✓   ✓ active\n" +
-		"bad    echo   0 8 * * *  in 18h  6h ago ✗ timeout  ✓✗-·✓   ! active, failed 3x\n"
+		"bad    echo   0 8 * * *  in 18h  6h ago ✗ timeout  ✗✗✗     ! active, failed 3x\n"
 	if diff := cmp.Diff(got.out, want); diff != "" {
 		t.Errorf("got, want:\n%s", diff)
 	}

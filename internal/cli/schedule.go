@@ -36,7 +36,7 @@ func scheduleView() view[molecule.Schedule] {
 			{Column: term.Column{Title: "AGENT", Drop: 3}, cell: func(s S) term.Cell { return term.Text(s.Agent) }},
 			{Column: term.Column{Title: "CRON", Drop: 4}, cell: func(s S) term.Cell { return term.Text(s.Cron) }},
 			{Column: term.Column{Title: "NEXT", Drop: 1}, cell: func(s S) term.Cell { return term.When(s.NextSlot) }},
-			{Column: term.Column{Title: "LAST", Drop: 2}, cell: func(s S) term.Cell { return outcomeAt(s.LastOutcome, s.LastSlot) }},
+			{Column: term.Column{Title: "LAST", Drop: 2}, cell: lastCell},
 			{Column: term.Column{Title: "RECENT", Drop: 5}, cell: func(s S) term.Cell { return term.Text(strip(s.Recent)) }},
 			{Column: term.Column{Title: "STATE"}, cell: scheduleStateCell},
 			{Column: term.Column{Title: "POLICY"}, wide: true, cell: policyCell},
@@ -60,6 +60,15 @@ func scheduleStateCell(s molecule.Schedule) term.Cell {
 	return term.Toned(term.Faint, string(s.State))
 }
 
+// lastCell shows what became of the last slot whose story is over. One that is
+// under way has no outcome yet, and another's does not belong to it.
+func lastCell(s molecule.Schedule) term.Cell {
+	if len(s.Recent) == 0 {
+		return term.Cell{}
+	}
+	return outcomeAt(s.Recent[len(s.Recent)-1], s.LastEndedSlot)
+}
+
 // scheduleRecord is one schedule, a line for each fact.
 func scheduleRecord(s molecule.Schedule) term.Record {
 	rec := term.Record{
@@ -73,7 +82,7 @@ func scheduleRecord(s molecule.Schedule) term.Record {
 		{Title: "reason", Cell: term.Text(s.Reason)},
 		{Title: "next", Cell: term.When(s.NextSlot)},
 		{Title: "due", Cell: term.When(s.DueAt)},
-		{Title: "last", Cell: outcomeAt(s.LastOutcome, s.LastSlot)},
+		{Title: "last", Cell: lastCell(s)},
 		{Title: "recent", Cell: term.Text(strip(s.Recent))},
 		{Title: "failures", Cell: term.Text(strconv.Itoa(s.FailureStreak) + " in a row")},
 		{Title: "empty", Cell: term.Text(strconv.Itoa(s.EmptyStreak) + " in a row")},
@@ -134,7 +143,7 @@ func newScheduleRemoveCmd(a *app) *cobra.Command {
 		long:     "Removes a schedule. The history of its runs is kept.",
 		examples: "  molecli schedule remove hello\n  molecli schedule remove hello --yes",
 	}, func(ctx context.Context, s *session, ref string) error {
-		if err := s.confirm("removing schedule " + ref); err != nil {
+		if err := s.confirm("schedule " + ref); err != nil {
 			return err
 		}
 		if err := s.client.RemoveSchedule(ctx, ref); err != nil {

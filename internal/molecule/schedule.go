@@ -40,8 +40,9 @@ type Schedule struct {
 	Reason        string        `json:"reason,omitempty"`
 	Timeout       Duration      `json:"timeout"`
 	NextSlot      time.Time     `json:"next_slot_at,omitzero"`
-	DueAt         time.Time     `json:"due_at,omitzero"` // NextSlot and its jitter: when it fires
-	LastSlot      time.Time     `json:"last_slot_at,omitzero"`
+	DueAt         time.Time     `json:"due_at,omitzero"`             // NextSlot and its jitter: when it fires
+	LastSlot      time.Time     `json:"last_slot_at,omitzero"`       // the newest that has a row
+	LastEndedSlot time.Time     `json:"last_ended_slot_at,omitzero"` // that of the newest of Recent
 	LastOutcome   Outcome       `json:"last_outcome"`
 	Recent        []Outcome     `json:"recent"` // the last 14 outcomes, oldest first
 	FailureStreak int           `json:"failure_streak"`

@@ -135,6 +135,9 @@ func TestClaimDue_storesWhatIsAlreadyOver(t *testing.T) {
 	if diff := cmp.Diff(s.Recent, []molecule.Outcome{molecule.OutcomeMissed}); diff != "" {
 		t.Errorf("recent outcomes (-got +want):\n%s", diff)
 	}
+	if !s.LastEndedSlot.Equal(noon.Add(59 * time.Minute)) {
+		t.Errorf("the last slot that has ended is %v", s.LastEndedSlot)
+	}
 	if !s.LastSlot.Equal(noon.Add(time.Hour)) || !s.NextSlot.Equal(noon.Add(61*time.Minute)) {
 		t.Errorf("last slot %v, next slot %v", s.LastSlot, s.NextSlot)
 	}

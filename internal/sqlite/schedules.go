@@ -204,7 +204,8 @@ func (db *DB) Schedules(ctx context.Context, f molecule.ScheduleFilter) (molecul
 	return p, recent(ctx, db, p.Items)
 }
 
-// recent fills in the last outcomes of every schedule with one query.
+// recent fills in the last outcomes of every schedule, and the slot that the
+// newest belongs to, with one query.
 func recent(ctx context.Context, q querier, list []molecule.Schedule) error {
 	ids := make([]string, len(list))
 	at := make(map[string]*molecule.Schedule, len(list))
@@ -216,13 +217,18 @@ func recent(ctx context.Context, q querier, list []molecule.Schedule) error {
 	if err != nil {
 		return err
 	}
-	type strip struct{ id, outcomes string }
+	type strip struct {
+		id, outcomes string
+		slot         time.Time
+	}
 	rows, err := q.query(ctx, `
 		SELECT j.value, COALESCE((SELECT group_concat(outcome) FROM (
 			SELECT outcome FROM runs WHERE schedule_id = j.value AND outcome IS NOT NULL
-			ORDER BY id DESC LIMIT ?)), '')
+			ORDER BY id DESC LIMIT ?)), ''),
+			(SELECT COALESCE(slot_to, slot) FROM runs WHERE schedule_id = j.value AND outcome IS NOT NULL
+			ORDER BY id DESC LIMIT 1)
 		FROM json_each(?) j`, molecule.RecentOutcomes, string(wanted))
-	strips, err := all(rows, err, func(r rowScanner, s *strip) error { return r.Scan(&s.id, &s.outcomes) })
+	strips, err := all(rows, err, func(r rowScanner, s *strip) error { return r.Scan(&s.id, &s.outcomes, instant{&s.slot}) })
 	if err != nil {
 		return err
 	}
@@ -230,6 +236,7 @@ func recent(ctx context.Context, q querier, list []molecule.Schedule) error {
 		if s.outcomes == "" {
 			continue
 		}
+		at[s.id].LastEndedSlot = s.slot
 		newestFirst := strings.Split(s.outcomes, ",")
 		for i := len(newestFirst) - 1; i >= 0; i-- {
 			at[s.id].Recent = append(at[s.id].Recent, molecule.Outcome(newestFirst[i]))
