@@ -119,7 +119,7 @@ func newAgentRemoveCmd(a *app) *cobra.Command {
 		examples: "  molecli agent remove echo\n  molecli agent remove echo --yes",
 		args:     exactly("NAME"), complete: a.completeAgents,
 	}, func(ctx context.Context, s *session, args []string) error {
-		if err := s.confirm("removing agent " + args[0]); err != nil {
+		if err := s.confirm("agent " + args[0]); err != nil {
 			return err
 		}
 		if err := s.client.RemoveAgent(ctx, args[0]); err != nil {

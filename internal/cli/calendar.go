@@ -166,7 +166,7 @@ func newCalendarRemoveCmd(a *app) *cobra.Command {
 		examples: "  molecli calendar remove holidays\n  molecli calendar remove freeze --yes",
 		args:     exactly("NAME"), complete: a.completeCalendars,
 	}, func(ctx context.Context, s *session, args []string) error {
-		if err := s.confirm("removing calendar " + args[0]); err != nil {
+		if err := s.confirm("calendar " + args[0]); err != nil {
 			return err
 		}
 		if err := s.client.RemoveCalendar(ctx, args[0]); err != nil {

@@ -53,26 +53,32 @@ func readBounded(path string, max int64) ([]byte, error) {
 		WithHint("--prompt @FILE reads a file, --prompt - standard input")
 }
 
-// confirm asks before something is destroyed. Where nobody can answer, --yes
+// confirm asks before something is removed. Where nobody can answer, --yes
 // must have.
 func (s *session) confirm(what string) error {
 	if s.config.Yes {
 		return nil
 	}
 	if !s.InTTY || s.config.NoInput {
-		return molecule.Errorf(molecule.Invalid, "not %s without being told to", what).WithHint("add --yes")
+		return molecule.Errorf(molecule.Invalid, "%s is not removed: nobody said yes", what).WithHint("add --yes")
 	}
-	_, err := io.WriteString(s.Err, "Really "+what+" at "+s.client.Endpoint()+"? [y/N] ")
-	if err != nil {
-		return err
+	yes, err := s.ask("Remove " + what + " at " + s.client.Endpoint() + "?")
+	if err == nil && !yes {
+		err = molecule.Errorf(molecule.Invalid, "%s is not removed: the answer was not yes", what)
 	}
-	answer, err := bufio.NewReader(s.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return err
+	return err
+}
+
+// ask asks for a yes on a terminal.
+func (p *printer) ask(question string) (bool, error) {
+	if _, err := io.WriteString(p.Err, question+" [y/N] "); err != nil {
+		return false, err
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
+	answer, err := bufio.NewReader(p.In).ReadString('\n')
+	if errors.Is(err, io.EOF) {
+		writeLine(p.Err, "") // the cursor is still behind the question
+		err = nil
 	}
-	return molecule.Errorf(molecule.Invalid, "not %s: the answer was not yes", what)
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", err
 }

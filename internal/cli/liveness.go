@@ -226,11 +226,10 @@ func (p *printer) liveness(l molecule.Liveness, now time.Time) error {
 	if err := partView(now).list(p, parts); err != nil {
 		return err
 	}
-	gap := "  "
 	if p.layout.Pipe {
-		gap = "\t"
+		return p.write("agents\t" + agentLine(l.Agents) + "\nschedules\t" + scheduleLine(l.Schedules) + "\n")
 	}
-	return p.write("agents   " + gap + agentLine(l.Agents) + "\nschedules" + gap + scheduleLine(l.Schedules) + "\n")
+	return p.write("agents     " + agentLine(l.Agents) + "\nschedules  " + scheduleLine(l.Schedules) + "\n")
 }
 
 // agentLine counts agents in words: the three that matter most, and of the

@@ -85,7 +85,7 @@ func TestLiveness_showsEverySubsystemThenAgentsThenSchedules(t *testing.T) {
 			"dispatcher\thealthy\t2026-04-14T11:59:48Z\tevery 30s\t0\t\n" +
 			"event-relay\tstarting (optional)\tnever\tevery 30s\t0\t\n" +
 			"scheduler\tstuck\t2026-04-14T11:59:48Z\tevery 30s\t2\tblocked in sqlite.(*DB).ClaimDue\n" +
-			"agents   \t2 online, 0 suspect, 1 offline, 4 paused\n" +
+			"agents\t2 online, 0 suspect, 1 offline, 4 paused\n" +
 			"schedules\t3 on time, 0 late, 1 failing, 0 paused, 0 in error\n"},
 	}
 	for _, tt := range tests {

@@ -1,11 +1,7 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -176,17 +172,4 @@ func (p *printer) compile(expr string, o cron.Options) (cron.Schedule, error) {
 		return cron.Schedule{}, fault
 	}
 	return compiled, nil
-}
-
-// ask asks for a yes on a terminal.
-func (p *printer) ask(question string) (bool, error) {
-	if _, err := io.WriteString(p.Err, question+" [y/N] "); err != nil {
-		return false, err
-	}
-	answer, err := bufio.NewReader(p.In).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
-	}
-	answer = strings.ToLower(strings.TrimSpace(answer))
-	return answer == "y" || answer == "yes", nil
 }

@@ -258,8 +258,11 @@ func TestRemove_asksOnATerminalAndNeedsYesElsewhere(t *testing.T) {
 			if removed := len(d.questions()) == 1; got.status != tt.status || removed != tt.removed {
 				t.Errorf("got %+v, removed %t, want status %d, removed %t", got, removed, tt.status, tt.removed)
 			}
-			if tt.tty && len(tt.args) == 0 && !strings.Contains(got.err, "Really removing schedule hello at "+d.url) {
+			if tt.tty && len(tt.args) == 0 && !strings.Contains(got.err, "Remove schedule hello at "+d.url+"? [y/N] ") {
 				t.Errorf("the question does not say what and where: %q", got.err)
+			}
+			if open := strings.Contains(got.err, "[y/N] \n"); open != (tt.name == "end of input") {
+				t.Errorf("what follows the question does not begin a line of its own: %q", got.err)
 			}
 		})
 	}
