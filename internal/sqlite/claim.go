@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -162,12 +163,7 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 	if err != nil {
 		return nil, err
 	}
-	var c molecule.Claim
-	err = supervised.Guard(func() error {
-		var err error
-		c, err = decide(due)
-		return err
-	})
+	c, err := decided(due, decide)
 	if err != nil {
 		return nil, fail(ctx, tx, s, err)
 	}
@@ -191,6 +187,20 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 		kind = molecule.EventScheduleError
 	}
 	return open, scheduleEvent(ctx, tx, kind, s)
+}
+
+// decided returns what decide says. A decision that leaves the schedule where it
+// is would fire without end: it is an error as any other.
+func decided(due molecule.Due, decide decider) (c molecule.Claim, err error) {
+	err = supervised.Guard(func() error {
+		var err error
+		c, err = decide(due)
+		return err
+	})
+	if err == nil && c.State == molecule.ScheduleActive && !c.NextSlot.After(due.Schedule.NextSlot) {
+		err = fmt.Errorf("the next slot %s does not lie behind %s", c.NextSlot.Format(layout), due.Schedule.NextSlot.Format(layout))
+	}
+	return c, err
 }
 
 // dueOf gathers what decide may want to know of one schedule.

@@ -174,31 +174,3 @@ func TestAckIncident_theFirstOneStaysAndTheSecondIsToldOfIt(t *testing.T) {
 		t.Errorf("events (-got +want):\n%s", diff)
 	}
 }
-
-func TestLateSlots_areThoseWhoseTimeIsOver(t *testing.T) {
-	t.Parallel()
-	db := sqlitetest.Open(t)
-	sqlitetest.Agent(t, db, "echo")
-	now := molecule.Now()
-	sqlitetest.Schedule(t, db, "echo", "later", now.Add(-29*time.Second))
-	second := sqlitetest.Schedule(t, db, "echo", "second", now.Add(-time.Minute))
-	first := sqlitetest.Schedule(t, db, "echo", "first", now.Add(-time.Hour))
-	sqlitetest.Schedule(t, db, "echo", "paused", now.Add(-time.Hour))
-	_, err := db.UpdateSchedule(t.Context(), "paused", molecule.EventSchedulePaused, func(s *molecule.Schedule) error {
-		s.State, s.NextSlot, s.DueAt = molecule.SchedulePaused, time.Time{}, time.Time{}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := []molecule.LateSlot{
-		{Schedule: "first", Slot: first.NextSlot, Due: first.NextSlot, AlertAfter: first.NextSlot.Add(30 * time.Second)},
-		{Schedule: "second", Slot: second.NextSlot, Due: second.NextSlot, AlertAfter: second.NextSlot.Add(30 * time.Second)},
-	}
-	for limit, want := range map[int][]molecule.LateSlot{9: all, 1: all[:1]} {
-		got, n, err := db.LateSlots(t.Context(), now, limit)
-		if diff := cmp.Diff(got, want); err != nil || n != 2 || diff != "" {
-			t.Errorf("of %d: %d late, %v (-got +want):\n%s", limit, n, err, diff)
-		}
-	}
-}
