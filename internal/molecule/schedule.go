@@ -43,6 +43,7 @@ type Schedule struct {
 	DueAt         time.Time     `json:"due_at,omitzero"`             // NextSlot and its jitter: when it fires
 	LastSlot      time.Time     `json:"last_slot_at,omitzero"`       // the newest that has a row
 	LastEndedSlot time.Time     `json:"last_ended_slot_at,omitzero"` // that of the newest of Recent
+	ActiveSince   time.Time     `json:"active_since"`                // its slots are those of Cron behind it
 	LastOutcome   Outcome       `json:"last_outcome"`
 	Recent        []Outcome     `json:"recent"` // the last 14 outcomes, oldest first
 	FailureStreak int           `json:"failure_streak"`
@@ -52,6 +53,10 @@ type Schedule struct {
 	UpdatedAt     time.Time     `json:"updated_at"`
 
 	Policy // on the wire its fields stand beside the others
+
+	// GivenUp are rows of slots that came and that a change of the schedule
+	// leaves to nobody. The store records them with the change.
+	GivenUp []Run `json:"-"`
 }
 
 // Validate checks what needs no clock and no agent. The expression is

@@ -273,7 +273,7 @@ func scheduleLifecycle(t *testing.T, s Services) {
 	want := molecule.Schedule{
 		ID: sched.ID, Name: "hello", AgentID: a.ID, Agent: "echo", Cron: "0 0 1 1 *", TZ: "UTC", Description: sched.Description,
 		Prompt: "say hello", State: molecule.ScheduleActive, Timeout: molecule.Duration(molecule.DefaultTimeout),
-		NextSlot: sched.NextSlot, DueAt: sched.NextSlot, CreatedAt: sched.CreatedAt, UpdatedAt: sched.UpdatedAt,
+		NextSlot: sched.NextSlot, DueAt: sched.NextSlot, ActiveSince: sched.CreatedAt, CreatedAt: sched.CreatedAt, UpdatedAt: sched.UpdatedAt,
 	}
 	same(t, "the schedule created", sched, want)
 	if sched.ID == "" || sched.Description == "" || sched.NextSlot.IsZero() {

@@ -1,14 +1,13 @@
 package scheduler
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/molecule-ai/molecli/internal/cron"
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
@@ -22,8 +21,6 @@ const (
 	manualCatchUp = time.Hour
 	// longestSpread bounds over how much time late runs are spread.
 	longestSpread = time.Minute
-	// maxCounted is where counting the slots of a missed row ends.
-	maxCounted = 1_000_000
 )
 
 // planner decides what becomes of due schedules at one instant.
@@ -35,86 +32,75 @@ type planner struct {
 }
 
 // plan decides for one due schedule. Slots that passed unseen are one missed
-// row, but for those that its catch-up policy still fires. Each slot up to the
-// newest that is due is in exactly one row, and the next slot lies behind it.
-// Errors mean that the row cannot be fired at all.
+// row, but for those that its catch-up policy still fires and those on excluded
+// days. Each slot up to the newest that is due is in exactly one row, and the
+// next slot lies behind it. Errors mean that the row cannot be fired at all.
 func (p planner) plan(d molecule.Due) (molecule.Claim, error) {
-	s := d.Schedule
-	spec, err := p.specs.of(s)
+	spec, err := p.specs.of(d.Schedule)
 	if err != nil {
 		return molecule.Claim{}, err
 	}
-	passed, err := p.passed(spec, s)
+	grid := slots{spec, d.Schedule, d.Calendars}
+	passed, err := p.passed(grid)
 	if err != nil {
 		return molecule.Claim{}, err
 	}
 	claim := molecule.Claim{State: molecule.ScheduleActive}
-	if !passed.missedTo.IsZero() {
-		missed, err := p.missed(s, spec, passed.first, passed.missedTo)
+	if !passed.lostTo.IsZero() {
+		claim.Runs, err = grid.rows(passed.lostTo, "nobody could fire until "+p.now.Format(time.RFC3339))
 		if err != nil {
 			return molecule.Claim{}, err
 		}
-		claim.Runs = append(claim.Runs, missed)
-		d.Missed = d.Missed.And(missed)
+	}
+	for _, r := range claim.Runs {
+		if r.Outcome == molecule.OutcomeMissed {
+			d.Missed = d.Missed.And(r)
+		}
 	}
 	for _, slot := range passed.fire {
-		claim.Runs = append(claim.Runs, p.fire(d, spec, slot))
+		claim.Runs = append(claim.Runs, p.fire(d, grid, slot))
 	}
-	p.digest.add(s, claim.Runs)
-	return claim, p.moveOn(&claim, spec, s, passed)
+	p.digest.add(d.Schedule, claim.Runs)
+	p.moveOn(&claim, grid, passed)
+	return claim, nil
 }
 
 // passed says which slots of a schedule have come and what becomes of them.
 type passed struct {
-	first    time.Time   // the first without a row
-	newest   time.Time   // the last that is due
-	next     time.Time   // the one behind it; zero when there is none
-	missedTo time.Time   // slots from first to here are missed; zero: none is
-	fire     []time.Time // slots that fire, in order
+	next   time.Time   // the one behind the last that is due; zero when there is none
+	lostTo time.Time   // slots up to here do not fire; zero: all do
+	fire   []time.Time // slots that fire, or would on another day, in order
 }
 
-func (p planner) passed(spec cron.Schedule, s molecule.Schedule) (passed, error) {
-	c := passed{first: s.NextSlot, newest: s.NextSlot}
-	newest, err := spec.Prev(p.now.Add(time.Nanosecond))
-	if err == nil && newest.After(c.first) {
-		// Its jitter may put it behind now; the one before it is due, or is first.
-		if dueTime(spec, s, newest).After(p.now) {
-			if newest, err = spec.Prev(newest); err != nil {
-				newest = c.first
-			}
-		}
-		if newest.After(c.first) {
-			c.newest = newest
-		}
+// passed decides by the catch-up policy which of the slots that came fire.
+func (p planner) passed(grid slots) (passed, error) {
+	newest := grid.newest(p.now)
+	next, err := grid.after(newest)
+	if err != nil {
+		return passed{}, fmt.Errorf("next slot: %w", err)
 	}
-	if c.next, err = spec.Next(c.newest); err != nil && !errors.Is(err, cron.ErrNoSlot) {
-		return c, fmt.Errorf("next slot: %w", err)
-	}
-	return p.choose(c, spec, s), nil
-}
-
-// choose decides by the catch-up policy which of the slots that passed fire.
-func (p planner) choose(c passed, spec cron.Schedule, s molecule.Schedule) passed {
-	policy := s.Effective()
+	policy, c := grid.of.Effective(), passed{next: next}
 	most := 1
 	if policy.CatchUp == molecule.CatchUpAll {
 		most = policy.CatchUpMax
 	}
-	if s.MaxRuns > 0 {
-		most = min(most, s.MaxRuns-s.Fired)
+	if grid.of.MaxRuns > 0 {
+		most = min(most, grid.of.MaxRuns-grid.of.Fired)
 	}
-	window := catchUpWindow(policy, c.newest, c.next)
-	slot := c.newest
-	for len(c.fire) < most && p.now.Sub(dueTime(spec, s, slot)) <= window {
-		c.fire = append([]time.Time{slot}, c.fire...)
-		before, err := spec.Prev(slot)
-		if err != nil || before.Before(c.first) {
-			return c
+	window := catchUpWindow(policy, newest, next)
+	slot, left := newest, true
+	for left && most > 0 && len(c.fire) < maxRows && p.now.Sub(grid.due(slot)) <= window {
+		c.fire = append(c.fire, slot)
+		if grid.excluded(slot) == "" {
+			most--
 		}
-		slot = before
+		slot, left = grid.before(slot)
 	}
-	c.missedTo = slot
-	return c
+	if left {
+		c.lostTo = slot
+	}
+	slices.Reverse(c.fire)
+	return c, nil
 }
 
 // catchUpWindow is how old a slot may be and still fire.
@@ -131,19 +117,24 @@ func catchUpWindow(policy molecule.Policy, slot, next time.Time) time.Duration {
 }
 
 // moveOn sets the slot that comes next, or says that none does.
-func (p planner) moveOn(c *molecule.Claim, spec cron.Schedule, s molecule.Schedule, done passed) error {
-	fired := s.Fired
-	for _, r := range c.Runs {
+func (p planner) moveOn(c *molecule.Claim, grid slots, done passed) {
+	fired := grid.of.Fired + opened(c.Runs)
+	if why := over(grid.of, fired, done.next); why != "" {
+		c.State, c.Reason = molecule.ScheduleFinished, why
+		return
+	}
+	c.NextSlot, c.DueAt = done.next, grid.due(done.next)
+}
+
+// opened counts the rows that fire.
+func opened(rows []molecule.Run) int {
+	n := 0
+	for _, r := range rows {
 		if r.State != molecule.RunFinished {
-			fired++
+			n++
 		}
 	}
-	if why := over(s, fired, done.next); why != "" {
-		c.State, c.Reason = molecule.ScheduleFinished, why
-		return nil
-	}
-	c.NextSlot, c.DueAt = done.next, dueTime(spec, s, done.next)
-	return nil
+	return n
 }
 
 // over says why a schedule has no slot left; "" when next is one.
@@ -159,30 +150,12 @@ func over(s molecule.Schedule, fired int, next time.Time) string {
 	return ""
 }
 
-// missed is the one row of the slots from first to last.
-func (p planner) missed(s molecule.Schedule, spec cron.Schedule, first, last time.Time) (molecule.Run, error) {
-	n, err := spec.CountBetween(first, last, maxCounted)
-	if err != nil {
-		return molecule.Run{}, fmt.Errorf("count missed slots: %w", err)
-	}
-	r := molecule.Run{
-		Trigger: molecule.TriggerCron, Slot: first, Slots: max(n, 1), State: molecule.RunFinished,
-		Outcome: molecule.OutcomeMissed, Timeout: s.Timeout,
-		Reason: fmt.Sprintf("nobody could fire it until %s", p.now.Format(time.RFC3339)),
-	}
-	if last.After(first) {
-		r.SlotTo = last
-		r.Reason = fmt.Sprintf("%d slots passed and nobody could fire them until %s", r.Slots, p.now.Format(time.RFC3339))
-	}
-	return r, nil
-}
-
 // fire is the row of a slot that fires, unless its day is excluded or the run
 // before it is in the way.
-func (p planner) fire(d molecule.Due, spec cron.Schedule, slot time.Time) molecule.Run {
+func (p planner) fire(d molecule.Due, grid slots, slot time.Time) molecule.Run {
 	s := d.Schedule
 	r := molecule.Run{
-		Trigger: molecule.TriggerCron, Slot: slot, Slots: 1, State: molecule.RunClaimed, DueAt: dueTime(spec, s, slot),
+		Trigger: molecule.TriggerCron, Slot: slot, Slots: 1, State: molecule.RunClaimed, DueAt: grid.due(slot),
 		MessageID: slotMessageID(p.space, s.ID, slot), Timeout: s.Timeout,
 	}
 	if strings.Contains(s.Prompt, molecule.MissedMark) {
@@ -194,7 +167,7 @@ func (p planner) fire(d molecule.Due, spec cron.Schedule, slot time.Time) molecu
 		// more than a little of what they are late already.
 		r.DueAt = p.now.Add(share(min(late/10, longestSpread), s.ID, slot))
 	}
-	if why := molecule.Excluded(d.Calendars, slot.In(spec.Location())); why != "" {
+	if why := grid.excluded(slot); why != "" {
 		return ended(r, molecule.OutcomeBlocked, "excluded: "+why)
 	}
 	if d.OpenRuns == 0 {

@@ -65,6 +65,8 @@ type world struct {
 	there  func() bool          // whether push agents can be reached; nil: they can
 	jump   func() time.Duration // of the clock on the wall; nil: it never does
 	budget molecule.Budget      // of all runs together
+	idle   bool                 // the loop does not run, so that nothing is claimed
+	calm   bool                 // subsystems promise a tick a day, so that years pass quickly
 }
 
 // start opens the store of dir and runs the table of what fires. behave stands
@@ -85,7 +87,11 @@ func (w world) start(t *testing.T, dir string, more ...supervised.Spec) *plant {
 	if w.there == nil {
 		w.there = func() bool { return true }
 	}
-	p := &plant{t: t, dir: dir, db: db, supervisor: supervised.New(supervised.Options{Log: log})}
+	every, look := 30*time.Second, time.Duration(0)
+	if w.calm {
+		every, look = 24*time.Hour, 24*time.Hour
+	}
+	p := &plant{t: t, dir: dir, db: db, supervisor: supervised.New(supervised.Options{Log: log, Look: look})}
 	events := relay.New(db, log)
 	p.dispatcher = dispatch.New(dispatch.Options{
 		Store: db,
@@ -99,11 +105,13 @@ func (w world) start(t *testing.T, dir string, more ...supervised.Spec) *plant {
 	loop := scheduler.New(scheduler.Options{Store: db, Dispatcher: p.dispatcher, Service: p.service, Jump: w.jump, Log: log})
 	transitions := p.supervisor.Transitions()
 	specs := append([]supervised.Spec{
-		{Name: "store-writer", Run: db.RunWriter, Every: 30 * time.Second},
-		{Name: "event-relay", Run: events.Run, Every: 30 * time.Second},
-		{Name: "dispatcher", Run: p.dispatcher.Run, Every: 30 * time.Second, StopGrace: 30 * time.Second},
-		{Name: "scheduler", Run: loop.Run, Every: 30 * time.Second},
+		{Name: "store-writer", Run: db.RunWriter, Every: every},
+		{Name: "event-relay", Run: events.Run, Every: every},
+		{Name: "dispatcher", Run: p.dispatcher.Run, Every: every, StopGrace: 30 * time.Second},
 	}, more...)
+	if !w.idle {
+		specs = append(specs, supervised.Spec{Name: "scheduler", Run: loop.Run, Every: every})
+	}
 	for _, s := range specs {
 		if err := p.supervisor.Add(s); err != nil {
 			t.Fatal(err)

@@ -102,7 +102,7 @@ func downtimes(t *testing.T, all []downtime) {
 	for _, d := range all {
 		t.Run(d.name, func(t *testing.T) {
 			t.Parallel()
-			w := world{behave: fine}
+			w := calm
 			w.on(t, func(_ *testing.T, p *plant) {
 				p.agent("a", molecule.AgentExec, 1)
 				p.schedule(molecule.Schedule{Name: "a", Cron: d.cron, Policy: d.policy})
@@ -130,7 +130,7 @@ func TestPolicyCatchUp_isSpread(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			w := world{behave: fine}
+			w := calm
 			w.on(t, func(t *testing.T, p *plant) {
 				const n = 60
 				for i := range n {
@@ -163,7 +163,7 @@ func TestPolicyCatchUp_isSpread(t *testing.T) {
 // that another start in the middle moves nothing.
 func TestPolicyCatchUp_isSpreadTheSameAgain(t *testing.T) {
 	t.Parallel()
-	w := world{behave: fine}
+	w := calm
 	w.on(t, func(t *testing.T, p *plant) {
 		due := make(map[string]time.Time)
 		for i := range 20 {
@@ -251,7 +251,7 @@ func TestPolicyCatchUp_tellsThePromptWhatWasMissed(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(string(tt.policy), func(t *testing.T) {
 			t.Parallel()
-			w := world{behave: fine}
+			w := calm
 			w.on(t, func(t *testing.T, p *plant) {
 				p.agent("a", molecule.AgentExec, 1)
 				p.schedule(molecule.Schedule{

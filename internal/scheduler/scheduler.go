@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -13,12 +14,11 @@ import (
 const (
 	// lead is how long before it is due a run is claimed, so that all that is
 	// slow has been done when its instant comes.
-	lead         = 400 * time.Millisecond
-	longestSleep = 15 * time.Second // half of the promise
-	shortRest    = time.Second      // after a tick that failed, and between two looks at the clock
-	largestSlip  = 2 * time.Second  // between two looks at the clock that is no jump
-	claimBatch   = 500              // schedules moved on in one transaction
-	maxBatches   = 20               // transactions in one tick
+	lead        = 400 * time.Millisecond
+	shortRest   = time.Second     // after a tick that failed, and between two looks at the clock
+	largestSlip = 2 * time.Second // between two looks at the clock that is no jump
+	claimBatch  = 500             // schedules moved on in one transaction
+	maxBatches  = 20              // transactions in one tick
 )
 
 // ClaimStore is what the loop needs of the store.
@@ -99,6 +99,7 @@ func (s *Scheduler) Run(ctx context.Context, beat *supervised.Beat) error {
 		err := beat.Tick(ctx, func(ctx context.Context) error {
 			var err error
 			rest, err = s.claimDue(ctx, molecule.Now())
+			rest = min(rest, beat.Promise()/2)
 			return err
 		})
 		if err != nil && ctx.Err() == nil {
@@ -169,12 +170,13 @@ func (s *Scheduler) claimDue(ctx context.Context, now time.Time) (time.Duration,
 	return 0, nil // more is due: prove this turn and go on
 }
 
-// restUntil returns how long to rest until then, within what was promised.
+// restUntil returns how long to rest until then; for good when there is nothing
+// to wait for.
 func (s *Scheduler) restUntil(then time.Time) time.Duration {
 	if then.Before(time.Unix(0, 0)) {
-		return longestSleep
+		return math.MaxInt64
 	}
-	return min(max(then.Sub(molecule.Now()), 0), longestSleep)
+	return max(then.Sub(molecule.Now()), 0)
 }
 
 // tellMissed records what was missed, once nothing more is due.

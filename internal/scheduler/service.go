@@ -19,7 +19,8 @@ type Store interface {
 	Schedule(ctx context.Context, ref string) (molecule.Schedule, error)
 	Schedules(ctx context.Context, f molecule.ScheduleFilter) (molecule.Page[molecule.Schedule], error)
 	UpdateSchedule(ctx context.Context, ref, event string, change func(*molecule.Schedule) error) (molecule.Schedule, error)
-	RemoveSchedule(ctx context.Context, ref string) error
+	// RemoveSchedule lets last give slots up that came and have no row yet.
+	RemoveSchedule(ctx context.Context, ref string, last func(*molecule.Schedule) error) error
 	CreateRun(ctx context.Context, r *molecule.Run) error
 	Run(ctx context.Context, ref string) (molecule.Run, error)
 	Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error)
@@ -97,13 +98,16 @@ func (s *Service) CreateSchedule(ctx context.Context, in *molecule.Schedule) err
 }
 
 // start brings what says when into its stored form and sets the first slot
-// behind now. A schedule that would never fire is Invalid.
+// behind now, and behind what has its row: a slot may be claimed before it
+// comes, and the clock may have gone back. A schedule that would never fire is
+// Invalid.
 func (s *Service) start(sched *molecule.Schedule, now time.Time) error {
 	spec, err := s.specs.of(*sched)
 	if err != nil {
 		return err
 	}
-	next, err := spec.Next(now)
+	sched.ActiveSince = later(now, sched.LastSlot)
+	next, err := spec.Next(sched.ActiveSince)
 	if err != nil {
 		return err
 	}
@@ -155,6 +159,9 @@ func (s *Service) resettle(sched *molecule.Schedule, before molecule.Schedule, n
 		if err := s.start(sched, now); err != nil {
 			return err
 		}
+		if err := s.keepPassed(sched, before, now); err != nil {
+			return err
+		}
 		if sched.State == molecule.SchedulePaused {
 			sched.NextSlot, sched.DueAt = time.Time{}, time.Time{}
 			return nil
@@ -165,6 +172,9 @@ func (s *Service) resettle(sched *molecule.Schedule, before molecule.Schedule, n
 		return nil
 	}
 	if why := over(*sched, sched.Fired, sched.NextSlot); why != "" {
+		if err := s.giveUp(sched, before, now, why); err != nil {
+			return err
+		}
 		sched.State, sched.Reason, sched.NextSlot, sched.DueAt = molecule.ScheduleFinished, why, time.Time{}, time.Time{}
 		return nil
 	}
@@ -224,7 +234,11 @@ func set[T any](field *T, value *T) {
 
 // PauseSchedule takes the slots of a schedule away.
 func (s *Service) PauseSchedule(ctx context.Context, ref string) (molecule.Schedule, error) {
+	now := molecule.Now()
 	return s.change(ctx, ref, molecule.EventSchedulePaused, func(sched *molecule.Schedule) error {
+		if err := s.giveUp(sched, *sched, now, "the schedule was paused before it fired"); err != nil {
+			return err
+		}
 		sched.State, sched.NextSlot, sched.DueAt, sched.Reason = molecule.SchedulePaused, time.Time{}, time.Time{}, ""
 		return nil
 	})
@@ -257,7 +271,11 @@ func (s *Service) change(
 
 // RemoveSchedule removes a schedule and keeps its history.
 func (s *Service) RemoveSchedule(ctx context.Context, ref string) error {
-	if err := s.store.RemoveSchedule(ctx, ref); err != nil {
+	now := molecule.Now()
+	err := s.store.RemoveSchedule(ctx, ref, func(sched *molecule.Schedule) error {
+		return s.giveUp(sched, *sched, now, "the schedule was removed before it fired")
+	})
+	if err != nil {
 		return err
 	}
 	s.tellLoop()

@@ -149,7 +149,7 @@ func claimAlone(ctx context.Context, tx *Tx, row scheduleRow, decide decider) (o
 	case ofStore(ctx, failed):
 		return nil, failed
 	}
-	return nil, fail(ctx, tx, row.Schedule, failed)
+	return nil, failDue(ctx, tx, row.Schedule, failed)
 }
 
 // claim decides for one schedule and stores the decision. A damaged row, and
@@ -157,7 +157,7 @@ func claimAlone(ctx context.Context, tx *Tx, row scheduleRow, decide decider) (o
 func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]molecule.Run, error) {
 	s := row.Schedule
 	if row.bad != nil {
-		return nil, fail(ctx, tx, s, row.bad)
+		return nil, failDue(ctx, tx, s, row.bad)
 	}
 	due, err := dueOf(ctx, tx, s)
 	if err != nil {
@@ -165,7 +165,7 @@ func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]mole
 	}
 	c, err := decided(due, decide)
 	if err != nil {
-		return nil, fail(ctx, tx, s, err)
+		return nil, failDue(ctx, tx, s, err)
 	}
 	open, last, err := insertClaimed(ctx, tx, s, c.Runs)
 	if err != nil {
@@ -259,6 +259,33 @@ func promptOf(ctx context.Context, tx *Tx, s molecule.Schedule, r *molecule.Run)
 	}
 	_, err := keepPrompt(ctx, tx, r.Prompt)
 	return err
+}
+
+// soon is how far ahead of the present a slot is that has come or is claimed
+// early; further ahead it is damage.
+const soon = time.Minute
+
+// failDue is fail for a schedule whose slot has come: it has its row as any
+// other, unless it is what cannot be read or stored.
+func failDue(ctx context.Context, tx *Tx, s molecule.Schedule, why error) error {
+	if !s.NextSlot.IsZero() && s.NextSlot.Before(tx.Now.Add(soon)) {
+		row := molecule.Run{
+			Trigger: molecule.TriggerCron, Slot: s.NextSlot, State: molecule.RunFinished, Timeout: s.Timeout,
+			Outcome: molecule.OutcomeBlocked,
+			Reason:  molecule.Excerpt("the schedule is in error: "+why.Error(), molecule.MaxReasonRunes),
+		}
+		failed, broken := tx.apply(ctx, func(ctx context.Context, tx *Tx) error {
+			_, _, err := insertClaimed(ctx, tx, s, []molecule.Run{row})
+			return err
+		})
+		switch {
+		case broken != nil:
+			return broken
+		case failed != nil && ofStore(ctx, failed):
+			return failed
+		}
+	}
+	return fail(ctx, tx, s, why)
 }
 
 // fail puts a schedule into the state error: visible, told, and no longer due.

@@ -101,10 +101,13 @@ func TestClaimDue_goesOnBesideADecisionThatCannotBeStored(t *testing.T) {
 			if err != nil || bad.State != molecule.ScheduleError || bad.Reason == "" {
 				t.Errorf("the bad one is %s because %q, %v", bad.State, bad.Reason, err)
 			}
-			// Nothing of the refused decision stayed.
+			// Nothing of the refused decision stayed, and the slot has its row.
 			page, err := db.Runs(t.Context(), molecule.RunFilter{Schedule: "a-bad"})
-			if err != nil || len(page.Items) != 0 {
-				t.Errorf("a refused decision left %+v, %v", page.Items, err)
+			if err != nil || len(page.Items) != 1 {
+				t.Fatalf("a refused decision left %+v, %v", page.Items, err)
+			}
+			if r := page.Items[0]; !r.Slot.Equal(noon) || r.Outcome != molecule.OutcomeBlocked || !strings.HasPrefix(r.Reason, "the schedule is in error: ") {
+				t.Errorf("the slot %v is %s because %q", r.Slot, r.Outcome, r.Reason)
 			}
 		})
 	}
@@ -183,7 +186,7 @@ func TestClaimDue_givesEachSlotOneRow(t *testing.T) {
 		back := rapid.IntRange(0, 10).Draw(rt, "minute behind which it is set back")
 		sqlitetest.Schedule(t, db, "echo", name, noon)
 		defer func() {
-			if err := db.RemoveSchedule(t.Context(), name); err != nil {
+			if err := db.RemoveSchedule(t.Context(), name, nil); err != nil {
 				rt.Errorf("remove: %v", err)
 			}
 		}()

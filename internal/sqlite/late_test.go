@@ -202,7 +202,7 @@ func TestAlertAfter_isKeptByEveryWriter(t *testing.T) {
 		{"a third resume", resume, "30s"},
 		{"quarantine", breakThrice, "none"},
 		{"a fourth resume", resume, "30s"},
-		{"its removal", func() error { return db.RemoveSchedule(t.Context(), "hello") }, "none"},
+		{"its removal", func() error { return db.RemoveSchedule(t.Context(), "hello", nil) }, "none"},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {

@@ -18,7 +18,7 @@ import (
 const scheduleColumns = `
 	s.id, s.name, s.agent_id, a.name, s.cron, s.tz, s.dst, s.seconds, s.phase_ms, s.description, p.body, s.state, s.reason,
 	s.timeout_ms, s.policy, s.next_slot_at, s.due_at, s.last_slot_at, s.last_outcome, s.failure_streak, s.empty_streak,
-	s.fired, s.created_at, s.updated_at`
+	s.fired, COALESCE(s.active_since, s.created_at), s.created_at, s.updated_at`
 
 const scheduleTables = `schedules s JOIN agents a ON a.id = s.agent_id JOIN prompts p ON p.id = s.prompt_id`
 
@@ -35,7 +35,7 @@ func scanSchedule(r rowScanner, s *scheduleRow) error {
 	s.bad = r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.DST, &s.Seconds, millis{&s.Phase},
 		&s.Description, &s.Prompt, &s.State, &s.Reason, millis{&s.Timeout}, policy{&s.Policy}, lenient{&s.NextSlot, &slot},
 		lenient{&s.DueAt, &due}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak, &s.Fired,
-		instant{&s.CreatedAt}, instant{&s.UpdatedAt})
+		instant{&s.ActiveSince}, instant{&s.CreatedAt}, instant{&s.UpdatedAt})
 	if s.bad == nil && s.State == molecule.ScheduleActive {
 		if slot == nil && s.NextSlot.IsZero() || due == nil && s.DueAt.IsZero() {
 			slot = errors.New("it is missing")
@@ -112,7 +112,7 @@ func (db *DB) CreateSchedule(ctx context.Context, s *molecule.Schedule) error {
 			return err
 		}
 		s.AgentID, s.Agent, s.Recent = a.ID, a.Name, []molecule.Outcome{}
-		s.CreatedAt, s.UpdatedAt = tx.Now, tx.Now
+		s.CreatedAt, s.UpdatedAt, s.ActiveSince = tx.Now, tx.Now, tx.Now
 		s.DueAt = dueAt(s.NextSlot, s.DueAt)
 		policy, err := policyText(s.Policy)
 		if err != nil {
@@ -297,22 +297,44 @@ func storeSchedule(ctx context.Context, tx *Tx, s molecule.Schedule) error {
 	_, err = tx.exec(ctx, `
 		UPDATE schedules SET name = ?, agent_id = ?, cron = ?, tz = ?, dst = ?, seconds = ?, phase_ms = ?, description = ?,
 			prompt_id = ?, state = ?, reason = ?, timeout_ms = ?, policy = ?, next_slot_at = ?, due_at = ?, alert_after = ?,
-			failure_streak = ?, empty_streak = ?, broken_streak = 0, updated_at = ?
+			failure_streak = ?, empty_streak = ?, broken_streak = 0, active_since = ?, updated_at = ?
 		WHERE id = ?`,
 		s.Name, s.AgentID, s.Cron, s.TZ, s.DST, s.Seconds, time.Duration(s.Phase).Milliseconds(), s.Description, prompt,
 		string(s.State), s.Reason, time.Duration(s.Timeout).Milliseconds(), policy, stamp(s.NextSlot), stamp(s.DueAt),
-		alertAfter(s.DueAt), s.FailureStreak, s.EmptyStreak, stamp(tx.Now), s.ID)
+		alertAfter(s.DueAt), s.FailureStreak, s.EmptyStreak, stamp(s.ActiveSince), stamp(tx.Now), s.ID)
 	if err != nil {
 		return taken(err, scheduleTable, s.Name)
 	}
-	return nil
+	return giveUp(ctx, tx, s)
 }
 
-// RemoveSchedule removes a schedule; its runs stay.
-func (db *DB) RemoveSchedule(ctx context.Context, ref string) error {
+// giveUp records the slots that a change leaves to nobody.
+func giveUp(ctx context.Context, tx *Tx, s molecule.Schedule) error {
+	if len(s.GivenUp) == 0 {
+		return nil
+	}
+	_, last, err := insertClaimed(ctx, tx, s, s.GivenUp)
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `UPDATE schedules SET last_slot_at = ? WHERE id = ?`, stamp(last), s.ID)
+	return err
+}
+
+// RemoveSchedule removes a schedule; its runs stay. last sees it once more, to
+// give slots up that came and have no row yet; nil gives none up.
+func (db *DB) RemoveSchedule(ctx context.Context, ref string, last func(*molecule.Schedule) error) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
 		s, err := scheduleByRef(ctx, tx, ref)
 		if err != nil {
+			return err
+		}
+		if last != nil {
+			if err := last(&s); err != nil {
+				return err
+			}
+		}
+		if err := giveUp(ctx, tx, s); err != nil {
 			return err
 		}
 		_, err = tx.exec(ctx, `UPDATE schedules SET removed_at = ?, next_slot_at = NULL, due_at = NULL, alert_after = NULL WHERE id = ?`, stamp(tx.Now), s.ID)

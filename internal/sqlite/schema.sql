@@ -176,7 +176,7 @@ CREATE TABLE schedules (
     created_at     TEXT NOT NULL,
     updated_at     TEXT NOT NULL,
     removed_at     TEXT
-, dst TEXT NOT NULL DEFAULT '', seconds INTEGER NOT NULL DEFAULT 0, phase_ms INTEGER NOT NULL DEFAULT 0, policy TEXT NOT NULL DEFAULT '{}', fired INTEGER NOT NULL DEFAULT 0, broken_streak INTEGER NOT NULL DEFAULT 0, due_at TEXT, alert_after TEXT);
+, dst TEXT NOT NULL DEFAULT '', seconds INTEGER NOT NULL DEFAULT 0, phase_ms INTEGER NOT NULL DEFAULT 0, policy TEXT NOT NULL DEFAULT '{}', fired INTEGER NOT NULL DEFAULT 0, broken_streak INTEGER NOT NULL DEFAULT 0, due_at TEXT, alert_after TEXT, active_since TEXT);
 
 CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at) WHERE removed_at IS NULL;
 

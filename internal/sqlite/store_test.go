@@ -120,7 +120,7 @@ func TestRemoveAgent_freesTheNameAndKeepsTheHistory(t *testing.T) {
 	if _, err := db.ClaimDue(t.Context(), noon, noon, 10, fireOnce); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.RemoveSchedule(t.Context(), "hello"); err != nil {
+	if err := db.RemoveSchedule(t.Context(), "hello", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.RemoveAgent(t.Context(), "echo"); err != nil {

@@ -72,6 +72,10 @@ func (b *Beat) Heartbeat() {
 	}
 }
 
+// Promise returns the Every of the spec: a loop that may have nothing to do for
+// longer sleeps half of it.
+func (b *Beat) Promise() time.Duration { return b.every }
+
 // C delivers at once and then about every half of Every, for the select of a
 // loop that may have nothing to do: it answers with a tick or a heartbeat. A
 // reminder nobody takes is dropped. The channel is never closed.

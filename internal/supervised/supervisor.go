@@ -32,6 +32,11 @@ type Options struct {
 	// begun its first tick; 10 s when zero.
 	StartGrace time.Duration
 
+	// Look is the time between two looks at the subsystems, which is how late a
+	// hang may be noticed; 500 ms when zero. More is for time that only seems to
+	// pass.
+	Look time.Duration
+
 	// Escalate is called once for each critical subsystem that cannot be
 	// healed, on a goroutine of its own, before the others are stopped. It is
 	// where readiness goes off. Nil: nothing is called.
@@ -62,7 +67,7 @@ func New(o Options) *Supervisor {
 		log:        o.Log,
 		startGrace: o.StartGrace,
 		escalate:   o.Escalate,
-		every:      watchEvery,
+		every:      o.Look,
 		slack:      hangSlack,
 		start:      clock().Add(-time.Nanosecond), // no reading is zero: that means never
 		ring:       newRing(ringSize),
@@ -70,6 +75,9 @@ func New(o Options) *Supervisor {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.every <= 0 {
+		s.every = watchEvery
 	}
 	if s.startGrace <= 0 {
 		s.startGrace = defaultStartGrace
