@@ -29,6 +29,7 @@ var layers = map[string][]string{ // never written
 	"internal/supervised": {"L0"},
 	"internal/netguard":   {"L0", "internal/wire"},
 	"internal/term":       {"L0"},
+	"internal/audit":      {"L0", "internal/supervised"},
 
 	"internal/sqlite":    {"L0", "L1"},
 	"internal/client":    {"L0", "L1"},
@@ -53,7 +54,7 @@ var layers = map[string][]string{ // never written
 }
 
 var (
-	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term"}
+	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/api"}
 )

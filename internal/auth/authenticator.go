@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -82,7 +83,7 @@ func (a *Authenticator) peer(o origin, r *http.Request) (molecule.Principal, err
 	if slices.Contains(a.admins, o.peer.UID) {
 		scopes = []molecule.Scope{molecule.ScopeAdmin}
 	}
-	return molecule.Principal{Name: fmt.Sprintf("uid:%d", o.peer.UID), Scopes: scopes, Local: true}, nil
+	return molecule.Principal{Name: fmt.Sprintf("uid:%d", o.peer.UID), Scopes: scopes, Local: true, Source: sourceSocket}, nil
 }
 
 // bearer returns the principal behind a token.
@@ -99,7 +100,7 @@ func (a *Authenticator) bearer(o origin, r *http.Request) (molecule.Principal, e
 			WithHint("send Authorization: Bearer TOKEN, or use the unix socket")
 	}
 	a.tokens.use(t.ID, now)
-	return molecule.Principal{Name: "token:" + t.ID, Scopes: t.Scopes, TokenID: t.ID, AgentID: t.AgentID}, nil
+	return molecule.Principal{Name: "token:" + t.ID, Scopes: t.Scopes, TokenID: t.ID, AgentID: t.AgentID, Source: a.Source(r)}, nil
 }
 
 // Departed returns the agent whose token a request carries, if that token was
@@ -111,6 +112,22 @@ func (a *Authenticator) Departed(r *http.Request) (agentID string, ok bool) {
 		return "", false
 	}
 	return t.AgentID, true
+}
+
+// sourceSocket is where whoever the kernel vouches for comes from.
+const sourceSocket = "socket"
+
+// Source returns where a request comes from: socket, or the address of the peer
+// without its port.
+func (a *Authenticator) Source(r *http.Request) string {
+	if o, ok := r.Context().Value(originKey{}).(origin); ok && o.socket {
+		return sourceSocket
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 // HasLiveToken reports whether a request carries a token that may be used. It

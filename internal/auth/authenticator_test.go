@@ -132,6 +132,7 @@ func TestAuthenticate_takesThePeerOfTheSocket(t *testing.T) {
 		Name:   "uid:" + strconv.Itoa(os.Getuid()),
 		Scopes: []molecule.Scope{molecule.ScopeAdmin},
 		Local:  true,
+		Source: "socket",
 	}
 	_, dead := mint(t)
 	for _, tt := range []struct {
@@ -186,7 +187,7 @@ func TestAuthenticate_tellsAdministratorsFromOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := molecule.Principal{Name: "uid:" + strconv.Itoa(int(uid)), Scopes: molecule.OperateScopes(), Local: true}
+		want := molecule.Principal{Name: "uid:" + strconv.Itoa(int(uid)), Scopes: molecule.OperateScopes(), Local: true, Source: "socket"}
 		if admin {
 			want.Scopes = []molecule.Scope{molecule.ScopeAdmin}
 		}
@@ -242,7 +243,7 @@ func TestAuthenticate_takesTheBearerOfALiveToken(t *testing.T) {
 		if err := json.Unmarshal([]byte(body), &got); status != 200 || err != nil {
 			t.Fatalf("status = %d (%s), want 200", status, body)
 		}
-		want := molecule.Principal{Name: "token:" + token.ID, Scopes: token.Scopes, TokenID: token.ID}
+		want := molecule.Principal{Name: "token:" + token.ID, Scopes: token.Scopes, TokenID: token.ID, Source: "127.0.0.1"}
 		if diff := cmp.Diff(got, want); diff != "" {
 			t.Errorf("principal (-got +want)\n%s", diff)
 		}

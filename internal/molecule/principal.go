@@ -30,6 +30,7 @@ type Principal struct {
 	Name   string  // uid:1000, token:ab12cd34 or daemon
 	Scopes []Scope // what it may do
 	Local  bool    // came over the unix socket, proven by the kernel
+	Source string  // socket, or the address the request came from
 
 	TokenID string // of the token that was presented; empty on the socket
 	AgentID string // whose token that is; empty: no agent's

@@ -10,7 +10,8 @@ import (
 
 const sqlInsertEvent = `INSERT INTO events (at, type, subject, data) VALUES (?, ?, ?, ?)`
 
-// insertEvent tells of the change that tx makes. data becomes JSON; nil is none.
+// insertEvent tells of the change that tx makes, and notes in the audit trail who
+// asked for it. data becomes JSON; nil is none.
 func insertEvent(ctx context.Context, tx *Tx, kind, subject string, data any) error {
 	var body any
 	if data != nil {
@@ -21,8 +22,10 @@ func insertEvent(ctx context.Context, tx *Tx, kind, subject string, data any) er
 		body = string(b)
 	}
 	tx.events++
-	_, err := tx.exec(ctx, sqlInsertEvent, stamp(tx.Now), kind, subject, body)
-	return err
+	if _, err := tx.exec(ctx, sqlInsertEvent, stamp(tx.Now), kind, subject, body); err != nil {
+		return err
+	}
+	return tx.audit(ctx, kind, subject)
 }
 
 // AppendEvent tells of what no row tells.

@@ -68,6 +68,34 @@ CREATE INDEX agents_parent ON agents (parent_id) WHERE removed_at IS NULL;
 
 CREATE INDEX agents_state ON agents (state) WHERE removed_at IS NULL;
 
+CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit trail is only added to');
+END;
+
+CREATE TRIGGER audit_undeleted BEFORE DELETE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit trail is only added to');
+END;
+
+CREATE TABLE audit (
+    id         INTEGER PRIMARY KEY,
+    at         TEXT NOT NULL,
+    principal  TEXT NOT NULL,
+    source     TEXT NOT NULL,
+    action     TEXT NOT NULL,
+    object     TEXT NOT NULL,
+    result     TEXT NOT NULL CHECK (result IN ('done', 'refused')),
+    reason     TEXT NOT NULL DEFAULT '',
+    request_id TEXT NOT NULL DEFAULT '',
+    prev       BLOB NOT NULL CHECK (length(prev) = 32),
+    hash       BLOB NOT NULL CHECK (length(hash) = 32)
+);
+
+CREATE INDEX audit_object ON audit (object, id);
+
+CREATE INDEX audit_principal ON audit (principal, id);
+
 CREATE TABLE calendars (
     name       TEXT PRIMARY KEY,
     days       TEXT NOT NULL, -- JSON: ranges of civil dates

@@ -18,6 +18,7 @@ const maxBatch = 256
 type Tx struct {
 	Now    time.Time
 	pen    *pen
+	asker  asker               // whose change this is
 	events int                 // written so far
 	agents []molecule.AgentRow // as they are after changes a watcher has to know
 }
@@ -59,7 +60,7 @@ func (db *DB) query(ctx context.Context, text string, args ...any) (*sql.Rows, e
 
 // job is one queued change. Exactly one answer is sent.
 type job struct {
-	ctx    context.Context // of the caller; only asked whether it still waits
+	ctx    context.Context // of the caller; only asked whether it still waits, and for whom
 	change func(ctx context.Context, tx *Tx) error
 	answer chan error // buffered 1, so that the writer never waits
 	done   bool
@@ -182,6 +183,7 @@ func (db *DB) commitWith(tick context.Context, p *pen, batch []*job, run runner)
 		if results[i] = j.ctx.Err(); results[i] != nil {
 			continue // nobody waits for it any more
 		}
+		tx.asker = askerOf(j.ctx)
 		var broken error
 		if results[i], broken = run(tx, ctx, j.change); broken != nil {
 			p.rollback(ctx)
