@@ -113,8 +113,10 @@ func (s *Server) serve(rt route) http.Handler {
 		began := time.Now()
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		if err := s.admit(rt, &r); err != nil {
+			s.noteRefusal(r, rt, err)
 			writeError(sw, err)
 		} else if err := rt.handle(sw, r); err != nil {
+			s.noteRefusal(r, rt, err)
 			s.logFailure(r, err)
 			if !sw.wrote {
 				writeError(sw, err)

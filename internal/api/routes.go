@@ -88,6 +88,9 @@ func (s *Server) routes() []route {
 		{"GET", wire.PathIncidents + "/{ref}", needs(live), s.incident},
 		{"POST", wire.PathIncidents + "/{ref}/ack", needs(schedW), s.ackIncident},
 
+		{"GET", wire.PathAudit, needs(molecule.ScopeAdmin), s.auditList},
+		{"POST", wire.PathAudit + "/verify", needs(molecule.ScopeAdmin), s.verifyAudit},
+
 		{"GET", wire.PathEvents, needs(schedules), s.events},
 		{"GET", wire.PathEvents + "/last", needs(schedules), s.lastEvent},
 	}

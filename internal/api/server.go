@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 // Authenticator says who is asking, or why nobody may.
 type Authenticator interface {
 	Authenticate(r *http.Request) (molecule.Principal, error)
+	// Source says where a request comes from: socket, or an address.
+	Source(r *http.Request) string
 }
 
 // Deps is everything the API serves.
@@ -21,6 +24,7 @@ type Deps struct {
 	Runs      molecule.RunService
 	Events    molecule.EventService
 	Incidents molecule.IncidentService
+	Audit     molecule.AuditService
 	Liveness  molecule.LivenessService
 	Status    molecule.StatusService
 
@@ -28,6 +32,8 @@ type Deps struct {
 	// ready; none means ready. It answers from memory.
 	Ready   func() []string
 	Metrics http.Handler
+	// Refused keeps an attempt that was not allowed in the audit trail.
+	Refused func(ctx context.Context, row molecule.AuditRow) error
 	Auth    Authenticator
 	// Guard stands before the router; see package tenant.
 	Guard func(http.Handler) http.Handler

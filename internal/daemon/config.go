@@ -31,6 +31,7 @@ type Config struct {
 	Network  NetworkConfig  `yaml:"network"`
 	Tenant   TenantConfig   `yaml:"tenant"`
 	Dispatch DispatchConfig `yaml:"dispatch"`
+	Audit    AuditConfig    `yaml:"audit"`
 	Log      LogConfig      `yaml:"log"`
 }
 
@@ -74,6 +75,13 @@ func (c DispatchConfig) budget() molecule.Budget {
 	}
 }
 
+// AuditConfig says where heads of the audit trail are kept beside the database.
+type AuditConfig struct {
+	ExportFile  string        `yaml:"export_file"`
+	ExportURL   string        `yaml:"export_url"`
+	ExportEvery time.Duration `yaml:"export_every"`
+}
+
 // LogConfig says what is logged and how.
 type LogConfig struct {
 	Level  string `yaml:"level"`
@@ -91,7 +99,8 @@ func DefaultConfig() Config {
 			MaxInProgress: 64, Drain: 20 * time.Second, PhantomReplies: []string{"(no response generated)"},
 			BudgetWindow: molecule.DefaultBudgetWindow,
 		},
-		Log: LogConfig{Level: "info", Format: "text"},
+		Audit: AuditConfig{ExportEvery: time.Hour},
+		Log:   LogConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -142,6 +151,7 @@ func (c *Config) fill(def Config) {
 	fill(&c.Network, def.Network)
 	fill(&c.Tenant, def.Tenant)
 	fill(&c.Dispatch, def.Dispatch)
+	fill(&c.Audit, def.Audit)
 	fill(&c.Log, def.Log)
 	fill(&c.Listen, def.Listen)
 	fill(&c.Dispatch.PhantomReplies, def.Dispatch.PhantomReplies)
@@ -262,6 +272,9 @@ func settings() []setting {
 		{"dispatch.budget_tokens", parsed(func(c *Config) *int64 { return &c.Dispatch.BudgetTokens }, parseInt)},
 		{"dispatch.budget_cost_usd", parsed(func(c *Config) *float64 { return &c.Dispatch.BudgetCostUSD }, parseFloat)},
 		{"dispatch.budget_window", parsed(func(c *Config) *time.Duration { return &c.Dispatch.BudgetWindow }, time.ParseDuration)},
+		{"audit.export_file", text(func(c *Config) *string { return &c.Audit.ExportFile })},
+		{"audit.export_url", text(func(c *Config) *string { return &c.Audit.ExportURL })},
+		{"audit.export_every", parsed(func(c *Config) *time.Duration { return &c.Audit.ExportEvery }, time.ParseDuration)},
 		{"log.level", text(func(c *Config) *string { return &c.Log.Level })},
 		{"log.format", text(func(c *Config) *string { return &c.Log.Format })},
 	}
@@ -273,7 +286,7 @@ func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
 
 // settingNames returns every key that may stand in the file.
 func settingNames() []string {
-	names := []string{"auth", "network", "tenant", "dispatch", "log", "phantom_replies"}
+	names := []string{"auth", "network", "tenant", "dispatch", "audit", "log", "phantom_replies"}
 	for _, s := range settings() {
 		names = append(names, s.path[strings.LastIndex(s.path, ".")+1:])
 	}
@@ -361,6 +374,9 @@ func (c *Config) validate() error {
 	}
 	if d := c.Dispatch.Drain; d < 0 || d > 10*time.Minute {
 		return molecule.Errorf(molecule.Invalid, "dispatch.drain is %s, it must be between 0s and 10m", d)
+	}
+	if err := c.Audit.validate(); err != nil {
+		return err
 	}
 	return c.Dispatch.checkBudget()
 }

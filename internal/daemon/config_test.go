@@ -135,6 +135,7 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 		"NETWORK_LOCAL_AGENTS": "off", "NETWORK_RESOLVER": "10.0.0.1:53", "NETWORK_ALLOW_PREFIXES": "100.64.0.0/11",
 		"NETWORK_ALLOW_SINK_HOSTS": "http://127.0.0.1:1", "NETWORK_SINK_PROXY": "http://10.0.0.2:3128", "NETWORK_BEHIND_TLS_PROXY": "true", "TENANT_TRUST_FLY_REPLAY": "off", "DISPATCH_MAX_IN_PROGRESS": "7",
 		"DISPATCH_DRAIN": "3s", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
+		"AUDIT_EXPORT_FILE": "/h", "AUDIT_EXPORT_URL": "https://a.example/heads", "AUDIT_EXPORT_EVERY": "5m",
 	} {
 		t.Setenv("MOLECULE_"+name, value)
 	}
@@ -150,7 +151,8 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 		Dispatch: DispatchConfig{
 			MaxInProgress: 7, Drain: 3 * time.Second, PhantomReplies: DefaultConfig().Dispatch.PhantomReplies, BudgetWindow: 24 * time.Hour,
 		},
-		Log: LogConfig{Level: "warn", Format: "json"},
+		Audit: AuditConfig{ExportFile: "/h", ExportURL: "https://a.example/heads", ExportEvery: 5 * time.Minute},
+		Log:   LogConfig{Level: "warn", Format: "json"},
 	}
 	cfg, err := load(t, "")
 	if diff := cmp.Diff(cfg, want); err != nil || diff != "" {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/molecule-ai/molecli/internal/a2a"
 	"github.com/molecule-ai/molecli/internal/api"
+	"github.com/molecule-ai/molecli/internal/audit"
 	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/execagent"
@@ -44,6 +45,7 @@ type Daemon struct {
 	relay      *relay.Relay
 	books      *bookkeeper
 	incidents  *incident.Keeper
+	heads      *audit.Exporter
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
 	guard      *netguard.Guard
@@ -94,6 +96,9 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	})
 	live := &liveness{supervisor: d.supervisor, books: d.books}
 	d.services.live = live
+	if d.heads, err = d.exporter(); err != nil {
+		return err
+	}
 	metrics := d.running()
 	if err := d.supervise(); err != nil {
 		return err
@@ -217,6 +222,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	s := d.services
 	return api.New(api.Deps{
 		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
+		Audit: audit.NewService(d.store), Refused: d.store.AppendAudit,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.

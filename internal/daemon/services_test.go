@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/molecule-ai/molecli/internal/audit"
 	"github.com/molecule-ai/molecli/internal/client"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/moleculetest"
@@ -95,6 +96,11 @@ func serveWith(t testing.TB, change func(*Config), before func(*Daemon) error) *
 	return r
 }
 
+// administrator is who asks on the socket.
+func administrator() molecule.Principal {
+	return molecule.Principal{Name: "uid:0", Scopes: []molecule.Scope{molecule.ScopeAdmin}, Local: true, Source: "socket"}
+}
+
 func TestServices_passTheSuites(t *testing.T) {
 	t.Parallel()
 	moleculetest.Run(t, func(t testing.TB) moleculetest.Services {
@@ -103,7 +109,8 @@ func TestServices_passTheSuites(t *testing.T) {
 		return moleculetest.Services{
 			Agents: s.agents, Schedules: s.schedules, Calendars: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
 			Incidents: d.incidents, OpenIncident: d.incidents.Open,
-			Context: molecule.WithPrincipal(context.Background(), molecule.Daemon()),
+			Audit:   audit.NewService(d.store),
+			Context: molecule.WithPrincipal(context.Background(), administrator()),
 		}
 	})
 }
@@ -118,7 +125,7 @@ func TestClient_passesTheSuites(t *testing.T) {
 		}
 		return moleculetest.Services{
 			Agents: c, Schedules: c, Calendars: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
-			Incidents: c, OpenIncident: d.incidents.Open,
+			Incidents: c, OpenIncident: d.incidents.Open, Audit: c,
 		}
 	})
 }

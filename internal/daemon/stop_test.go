@@ -80,7 +80,7 @@ func TestRun_stopsFromTheTopAndKeepsTheLastRow(t *testing.T) {
 			stopped = append([]string{e.Subsystem}, stopped...)
 		}
 	}
-	if diff := cmp.Diff(stopped, []string{"scheduler", "dispatcher", "incident-keeper", "bookkeeper", "event-relay", "store-writer"}); diff != "" {
+	if diff := cmp.Diff(stopped, []string{"scheduler", "dispatcher", "audit-exporter", "incident-keeper", "bookkeeper", "event-relay", "store-writer"}); diff != "" {
 		t.Errorf("order of stopping (-got +want):\n%s", diff)
 	}
 }

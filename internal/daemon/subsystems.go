@@ -27,6 +27,7 @@ func (d *Daemon) subsystems() []subsystem {
 		{"event-relay", 30 * time.Second, limit, grace, false, d.relay.Run},
 		{"bookkeeper", 30 * time.Second, limit, grace, true, d.books.Run},
 		{"incident-keeper", 30 * time.Second, limit, grace, true, d.incidents.Run},
+		{"audit-exporter", 2 * d.cfg.Audit.ExportEvery, limit, grace, true, d.heads.Run},
 		{"dispatcher", 30 * time.Second, limit, drain, false, d.dispatcher.Run},
 		{"scheduler", 30 * time.Second, limit, grace, false, d.scheduler.Run},
 	}

@@ -29,6 +29,7 @@ type Services struct {
 	Runs      molecule.RunService
 	Events    molecule.EventService
 	Incidents molecule.IncidentService
+	Audit     molecule.AuditService
 	Liveness  molecule.LivenessService
 	Status    molecule.StatusService
 	// OpenIncident tells of trouble as a part of the daemon would.
@@ -66,6 +67,7 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"a watcher sees what was and what comes, once", watch},
 		{"an incident is opened once, counted and acknowledged", incidents},
 		{"incidents are listed, filtered and found", incidentLists},
+		{"each change is in the audit trail, which is sound", auditTrail},
 		{"liveness and status answer", alive},
 	}
 	for _, c := range cases {
