@@ -25,6 +25,9 @@ func (f ScheduleFilter) Validate() error {
 // Validate refuses an outcome that no run has.
 func (f RunFilter) Validate() error { return choice("outcome", f.Outcome, Outcomes()...) }
 
+// Validate refuses a span that no period has.
+func (f HistoryFilter) Validate() error { return choice("span", f.By, SpanHour, SpanDay) }
+
 // Validate refuses a kind that no incident has, and what is no subject.
 func (f IncidentFilter) Validate() error {
 	if f.Subject != "" && !strings.Contains(f.Subject, "/") {

@@ -1,7 +1,9 @@
 package molecule
 
 import (
+	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -118,4 +120,11 @@ func clip(s string, max int) string {
 		return s
 	}
 	return string([]rune(s)[:max-1]) + "…"
+}
+
+// OldestID returns what the id of every row made at t or later is not less
+// than: a UUID of version 7 begins with its milliseconds.
+func OldestID(t time.Time) string {
+	ms := uint64(max(t.UnixMilli(), 0))
+	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
 }

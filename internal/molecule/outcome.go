@@ -48,6 +48,10 @@ func (o Outcome) Failure() bool {
 	return true
 }
 
+// Ordinary reports whether o leaves nothing to look into later: it went well, or
+// the run before it was still at work.
+func (o Outcome) Ordinary() bool { return o.Good() || o == OutcomeSkippedOverlap }
+
 // Silent reports whether o says that nobody was there to answer.
 func (o Outcome) Silent() bool { return o == OutcomeUnreachable || o == OutcomeHung }
 

@@ -31,6 +31,7 @@ func TestClaimDue_goesOnBesideARowDamagedAnywhere(t *testing.T) {
 		{name: "last-slot", set: "last_slot_at = 'yesterday'", reason: "yesterday"},
 		{name: "timeout", set: "timeout_ms = 'long'", reason: "long"},
 		{name: "streak", set: "failure_streak = 'many'", reason: "many"},
+		{name: "prompt", set: "prompt_id = x'00'", reason: "body"},
 		{name: "created", set: "created_at = 7", reason: "instant"},
 		{name: "description", set: "description = NULL", reason: ""}, // refused by the column
 	}

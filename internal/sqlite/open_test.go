@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(holdVar); dir != "" {
 		os.Exit(hold(dir))
 	}
+	if dir := os.Getenv(pruneVar); dir != "" {
+		os.Exit(pruneAll(dir))
+	}
 	os.Exit(m.Run())
 }
 

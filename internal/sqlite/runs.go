@@ -395,7 +395,7 @@ const sqlSpent = `
 // Spent returns what was spent since an instant by the runs of a schedule, or of
 // an agent, or, when both are empty, by all.
 func (db *DB) Spent(ctx context.Context, scheduleID, agentID string, since time.Time) (molecule.Spent, error) {
-	query, args := sqlSpent, []any{oldestID(since)}
+	query, args := sqlSpent, []any{molecule.OldestID(since)}
 	switch {
 	case scheduleID != "":
 		query, args = query+` AND schedule_id = ?`, append(args, scheduleID)
@@ -408,11 +408,4 @@ func (db *DB) Spent(ctx context.Context, scheduleID, agentID string, since time.
 		return molecule.Spent{}, err
 	}
 	return found[0], nil
-}
-
-// oldestID returns what the id of every row made at t or later is not less
-// than: a UUID of version 7 begins with its milliseconds.
-func oldestID(t time.Time) string {
-	ms := uint64(max(t.UnixMilli(), 0))
-	return fmt.Sprintf("%08x-%04x", ms>>16, ms&0xffff)
 }

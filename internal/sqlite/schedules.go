@@ -20,7 +20,7 @@ const scheduleColumns = `
 	s.timeout_ms, s.policy, s.next_slot_at, s.due_at, s.last_slot_at, s.last_outcome, s.failure_streak, s.empty_streak,
 	s.fired, COALESCE(s.active_since, s.created_at), s.created_at, s.updated_at`
 
-const scheduleTables = `schedules s JOIN agents a ON a.id = s.agent_id JOIN prompts p ON p.id = s.prompt_id`
+const scheduleTables = `schedules s JOIN agents a ON a.id = s.agent_id LEFT JOIN prompts p ON p.id = s.prompt_id`
 
 // scheduleRow is a schedule and what is wrong with its row, if anything.
 type scheduleRow struct {

@@ -64,7 +64,9 @@ CREATE TABLE agents (
 
 CREATE UNIQUE INDEX agents_name ON agents (name) WHERE removed_at IS NULL;
 
-CREATE INDEX agents_parent ON agents (parent_id) WHERE removed_at IS NULL;
+CREATE INDEX agents_parent ON agents (parent_id);
+
+CREATE INDEX agents_removed ON agents (removed_at) WHERE removed_at IS NOT NULL;
 
 CREATE INDEX agents_state ON agents (state) WHERE removed_at IS NULL;
 
@@ -126,6 +128,8 @@ CREATE TABLE incidents (
     acked_by   TEXT NOT NULL DEFAULT ''
 );
 
+CREATE INDEX incidents_closed ON incidents (closed_at) WHERE closed_at IS NOT NULL;
+
 CREATE INDEX incidents_kind ON incidents (kind, id);
 
 CREATE UNIQUE INDEX incidents_open ON incidents (kind, subject) WHERE closed_at IS NULL;
@@ -135,7 +139,25 @@ CREATE INDEX incidents_subject ON incidents (subject, id);
 CREATE TABLE prompts (
     id   BLOB NOT NULL UNIQUE, -- SHA-256 of body
     body TEXT NOT NULL
-);
+, loose_at TEXT);
+
+CREATE TABLE rollups (
+    schedule_id TEXT NOT NULL REFERENCES schedules (id),
+    span        TEXT NOT NULL CHECK (span IN ('hour', 'day')),
+    start       TEXT NOT NULL,
+    outcome     TEXT NOT NULL,
+    runs        INTEGER NOT NULL,
+    slots       INTEGER NOT NULL,
+    took_runs   INTEGER NOT NULL, -- those that were started
+    took_ms     INTEGER NOT NULL,
+    took_max_ms INTEGER NOT NULL,
+    lag_runs    INTEGER NOT NULL, -- those among them that a slot started
+    lag_ms      INTEGER NOT NULL,
+    lag_max_ms  INTEGER NOT NULL,
+    PRIMARY KEY (schedule_id, span, start, outcome)
+) WITHOUT ROWID;
+
+CREATE INDEX rollups_start ON rollups (span, start);
 
 CREATE TABLE run_attempts (
     run_id     TEXT NOT NULL REFERENCES runs (id),
@@ -168,7 +190,7 @@ CREATE TABLE "runs" (
     started_at  TEXT,
     deadline    TEXT,
     ended_at    TEXT,
-    prompt_id   BLOB REFERENCES prompts (id),
+    prompt_id   BLOB,
     handle      TEXT NOT NULL DEFAULT '',
     retry_of    TEXT NOT NULL DEFAULT '' -- the run this one repeats
 );
@@ -181,6 +203,8 @@ CREATE INDEX runs_open_agent ON runs (agent_id) WHERE state <> 'finished';
 
 CREATE INDEX runs_open_schedule ON runs (schedule_id) WHERE state <> 'finished';
 
+CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of <> '';
+
 CREATE INDEX runs_schedule ON runs (schedule_id, id);
 
 CREATE UNIQUE INDEX runs_slot ON runs (schedule_id, slot) WHERE trigger IN ('cron', 'catch_up');
@@ -192,7 +216,7 @@ CREATE TABLE schedules (
     cron           TEXT NOT NULL,
     tz             TEXT NOT NULL,
     description    TEXT NOT NULL,
-    prompt_id      BLOB NOT NULL REFERENCES prompts (id),
+    prompt_id      BLOB NOT NULL,
     state          TEXT NOT NULL CHECK (state IN ('active', 'paused', 'error', 'finished')),
     reason         TEXT NOT NULL DEFAULT '',
     timeout_ms     INTEGER NOT NULL CHECK (timeout_ms > 0),
@@ -206,7 +230,7 @@ CREATE TABLE schedules (
     removed_at     TEXT
 , dst TEXT NOT NULL DEFAULT '', seconds INTEGER NOT NULL DEFAULT 0, phase_ms INTEGER NOT NULL DEFAULT 0, policy TEXT NOT NULL DEFAULT '{}', fired INTEGER NOT NULL DEFAULT 0, broken_streak INTEGER NOT NULL DEFAULT 0, due_at TEXT, alert_after TEXT, active_since TEXT);
 
-CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at) WHERE removed_at IS NULL;
+CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at);
 
 CREATE INDEX schedules_alert ON schedules (alert_after) WHERE state = 'active' AND removed_at IS NULL;
 
@@ -216,6 +240,8 @@ CREATE INDEX schedules_failing ON schedules (failure_streak)
     WHERE removed_at IS NULL AND state = 'active' AND failure_streak > 0;
 
 CREATE UNIQUE INDEX schedules_name ON schedules (name) WHERE removed_at IS NULL;
+
+CREATE INDEX schedules_removed ON schedules (removed_at) WHERE removed_at IS NOT NULL;
 
 CREATE INDEX schedules_state ON schedules (state) WHERE removed_at IS NULL AND state <> 'active';
 

@@ -20,7 +20,7 @@ ALTER TABLE agents DROP COLUMN url_owner;
 ALTER TABLE agents RENAME COLUMN sort TO kind;
 ALTER TABLE agents RENAME COLUMN owner TO url_owner;
 
-CREATE INDEX agents_parent ON agents (parent_id) WHERE removed_at IS NULL;
+CREATE INDEX agents_parent ON agents (parent_id);
 
 -- agent_id is whose a token of kind agent is; the others say for whom a token of
 -- kind enrol is good.
