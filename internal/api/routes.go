@@ -72,6 +72,7 @@ func (s *Server) routes() []route {
 		{"POST", wire.PathSchedules + "/{ref}/runs", needs(schedW), s.triggerSchedule},
 		{"GET", wire.PathSchedules + "/{ref}/next", needs(schedules), s.nextSlots},
 		{"GET", wire.PathSchedules + "/{ref}/why", needs(schedules), s.explainSlot},
+		{"GET", wire.PathSchedules + "/{ref}/history", needs(schedules), s.scheduleHistory},
 
 		{"GET", wire.PathCalendars, needs(schedules), s.calendarList},
 		{"GET", wire.PathCalendars + "/{ref}", needs(schedules), s.calendar},

@@ -114,3 +114,20 @@ func (s *Server) nextSlots(w http.ResponseWriter, r *http.Request) error {
 	}
 	return encodePage(w, molecule.Page[time.Time]{Items: slots})
 }
+
+// scheduleHistory answers the sums of a schedule's runs, by days unless hours
+// are asked for.
+func (s *Server) scheduleHistory(w http.ResponseWriter, r *http.Request) error {
+	q := newQuery(r, "by", "since", "limit", "cursor")
+	f := molecule.HistoryFilter{
+		By: molecule.Span(q.text("by")), Since: q.instant("since"), Limit: q.limit(), Cursor: q.text("cursor"),
+	}
+	if q.err != nil {
+		return q.err
+	}
+	page, err := s.Schedules.ScheduleHistory(r.Context(), r.PathValue("ref"), f)
+	if err != nil {
+		return err
+	}
+	return encodePage(w, page)
+}

@@ -3,6 +3,7 @@ package client
 import (
 	"net/url"
 	"strconv"
+	"time"
 )
 
 // query collects what is set of a filter.
@@ -11,6 +12,12 @@ type query url.Values
 func (q query) text(key, value string) {
 	if value != "" {
 		url.Values(q).Add(key, value)
+	}
+}
+
+func (q query) instant(key string, value time.Time) {
+	if !value.IsZero() {
+		q.text(key, value.UTC().Format(time.RFC3339Nano))
 	}
 }
 

@@ -81,9 +81,26 @@ func (c *Client) ExplainSlot(ctx context.Context, ref string, slot time.Time) (m
 		return e, err
 	}
 	q := query{}
-	if !slot.IsZero() {
-		q.text("slot", slot.UTC().Format(time.RFC3339Nano))
-	}
+	q.instant("slot", slot)
 	err = c.get(ctx, path, url.Values(q), &e)
 	return e, err
+}
+
+// ScheduleHistory returns one page of the sums of a schedule's runs, newest
+// first.
+func (c *Client) ScheduleHistory(
+	ctx context.Context, ref string, f molecule.HistoryFilter,
+) (molecule.Page[molecule.Period], error) {
+	var page molecule.Page[molecule.Period]
+	path, err := refPath(wire.PathSchedules, ref, "history")
+	if err != nil {
+		return page, err
+	}
+	q := query{}
+	q.text("by", string(f.By))
+	q.instant("since", f.Since)
+	q.number("limit", int64(f.Limit))
+	q.text("cursor", f.Cursor)
+	err = c.get(ctx, path, url.Values(q), &page)
+	return page, err
 }

@@ -153,6 +153,10 @@ type ScheduleService interface {
 	// ExplainSlot tells why a slot ran, waited, was skipped or missed. The zero
 	// slot is the newest that has a row, or else the one that comes next.
 	ExplainSlot(ctx context.Context, ref string, slot time.Time) (Explanation, error)
+	// ScheduleHistory sums up the runs of a schedule by hours or days, the newest
+	// first: those that are kept and those that were pruned alike. A period of no
+	// run is left out.
+	ScheduleHistory(ctx context.Context, ref string, f HistoryFilter) (Page[Period], error)
 }
 
 // Explanation tells why a slot is what it is.

@@ -123,6 +123,43 @@ func cancelAndRetry(t *testing.T, s Services) {
 	}
 }
 
+func history(t *testing.T, s Services) {
+	ctx := s.context(t)
+	upper(t, s)
+	yearly(t, s, "hello")
+	none, err := s.Schedules.ScheduleHistory(ctx, "hello", molecule.HistoryFilter{})
+	must(t, err)
+	same(t, "the history of nothing", none, molecule.Page[molecule.Period]{})
+	for range 3 {
+		run, err := s.Schedules.TriggerSchedule(ctx, "hello")
+		must(t, err)
+		_, err = s.Runs.WaitRun(ctx, run.ID)
+		must(t, err)
+	}
+	for _, by := range []molecule.Span{"", molecule.SpanHour, molecule.SpanDay} {
+		page, err := s.Schedules.ScheduleHistory(ctx, "hello", molecule.HistoryFilter{By: by, Since: time.Now().Add(-time.Hour)})
+		must(t, err)
+		var runs, took int
+		for _, p := range page.Items { // more than one when the clock turned meanwhile
+			runs += p.Outcomes[molecule.OutcomeOK]
+			took += p.Took.Runs
+			if p.Runs != p.Slots || p.Lag.Runs != 0 || by == molecule.SpanHour && p.Start.Minute() != 0 || by != molecule.SpanHour && p.Start.Hour() != 0 {
+				t.Errorf("by %q a period is %+v", by, p)
+			}
+		}
+		same(t, "how many runs ended well", []int{runs, took}, []int{3, 3})
+	}
+	later, err := s.Schedules.ScheduleHistory(ctx, "hello", molecule.HistoryFilter{Since: time.Now().Add(48 * time.Hour)})
+	must(t, err)
+	same(t, "the history of the day after tomorrow", later, none)
+	_, err = s.Schedules.ScheduleHistory(ctx, "nothing", molecule.HistoryFilter{})
+	wantCode(t, err, molecule.NotFound, "the history of no schedule")
+	_, err = s.Schedules.ScheduleHistory(ctx, "hello", molecule.HistoryFilter{By: "week"})
+	wantCode(t, err, molecule.Invalid, "a history by weeks")
+	_, err = s.Schedules.ScheduleHistory(ctx, "hello", molecule.HistoryFilter{Cursor: "~"})
+	wantCode(t, err, molecule.Invalid, "a cursor nobody gave")
+}
+
 func explain(t *testing.T, s Services) {
 	ctx := s.context(t)
 	upper(t, s)

@@ -61,6 +61,7 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"calendars are kept while schedules name them", calendars},
 		{"a run is canceled, and repeated", cancelAndRetry},
 		{"a slot is explained", explain},
+		{"runs are summed up", history},
 		{"a prompt is run by itself", startRun},
 		{"a wait ends with its context", waitEnds},
 		{"every change is an event, in order", events},

@@ -137,6 +137,20 @@ func (s *Service) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page
 	return s.store.Runs(ctx, f)
 }
 
+// ScheduleHistory sums up the runs of a schedule, kept and pruned alike.
+func (s *Service) ScheduleHistory(
+	ctx context.Context, ref string, f molecule.HistoryFilter,
+) (molecule.Page[molecule.Period], error) {
+	if err := f.Validate(); err != nil {
+		return molecule.Page[molecule.Period]{}, err
+	}
+	sched, err := s.store.Schedule(ctx, ref)
+	if err != nil {
+		return molecule.Page[molecule.Period]{}, err
+	}
+	return s.store.ScheduleHistory(ctx, sched.ID, f)
+}
+
 // WaitRun returns the run once it has ended; Timeout when ctx ends first.
 func (s *Service) WaitRun(ctx context.Context, ref string) (molecule.Run, error) {
 	for ctx.Err() == nil {

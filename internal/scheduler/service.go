@@ -26,6 +26,7 @@ type Store interface {
 	Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[molecule.Run], error)
 	// Missed returns which slots were missed since the last one that was sent.
 	Missed(ctx context.Context, scheduleID string) (molecule.Missed, error)
+	ScheduleHistory(ctx context.Context, id string, f molecule.HistoryFilter) (molecule.Page[molecule.Period], error)
 	RunCovering(ctx context.Context, scheduleID string, slot time.Time) (molecule.Run, error)
 	FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error)
 	PutCalendar(ctx context.Context, c *molecule.Calendar) error

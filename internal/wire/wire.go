@@ -27,7 +27,7 @@ const (
 	PathSubsystems      = "/v1/subsystems" // /{name}/dump
 	PathStatus          = "/v1/status"
 	PathAgents          = "/v1/agents"
-	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next, /why
+	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next, /why, /history
 	PathRuns            = "/v1/runs"      // /{ref}/cancel, /retry
 	PathCalendars       = "/v1/calendars"
 	PathIncidents       = "/v1/incidents" // /{ref}/ack
