@@ -44,6 +44,7 @@ var layers = map[string][]string{ // never written
 	"internal/registry":  {"L0", "L1"},
 	"internal/relay":     {"L0", "L1"},
 	"internal/incident":  {"L0", "L1"},
+	"internal/watchdog":  {"L0", "L1"}, // not scheduler, not dispatch: it watches them
 	"internal/api":       {"L0", "L1", "internal/tenant", "internal/auth"},
 
 	"internal/cli":    {"L0", "L1", "internal/client"},
@@ -56,7 +57,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
-	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/api"}
+	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/watchdog", "internal/api"}
 )
 
 // homes says where each third-party library lives. A library that is not here

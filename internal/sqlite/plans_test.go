@@ -37,9 +37,9 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		{name: "a recipient", text: sqlRecipient, args: []any{""}, want: []string{"a USING INDEX sqlite_autoindex_agents_1 (id=?)"}},
 		{name: "what covers a slot", text: sqlRunCovering, args: []any{"", ""}, want: []string{"runs_slot (schedule_id=? AND slot<?)"}},
 		{name: "what was missed", text: sqlMissed, args: []any{""}, want: []string{"runs_slot (schedule_id=? AND slot>?)"}},
-		{name: "spent by a schedule", text: sqlSpent + ` AND schedule_id = ?4`, args: []any{"", "", "[]", ""}, want: []string{"runs_schedule (schedule_id=? AND id>?)"}},
-		{name: "spent by an agent", text: sqlSpent + ` AND agent_id = ?4`, args: []any{"", "", "[]", ""}, want: []string{"runs_agent (agent_id=? AND id>?)"}},
-		{name: "spent by all", text: sqlSpent, args: []any{"", "", "[]"}, want: []string{"sqlite_autoindex_runs_1 (id>?)"}},
+		{name: "spent by a schedule", text: sqlSpent + ` AND schedule_id = ?`, args: []any{"", ""}, want: []string{"runs_schedule (schedule_id=? AND id>?)"}},
+		{name: "spent by an agent", text: sqlSpent + ` AND agent_id = ?`, args: []any{"", ""}, want: []string{"runs_agent (agent_id=? AND id>?)"}},
+		{name: "spent by all", text: sqlSpent, args: []any{""}, want: []string{"sqlite_autoindex_runs_1 (id>?)"}},
 		{name: "schedules with too many runs", text: sqlOverfull, args: []any{"", 1, 1}, want: []string{"runs_schedule (schedule_id>?)", "runs_schedule (schedule_id=?)"}},
 		{name: "what may go", text: sqlPrunable(), args: []any{"", "", "", "", "", 1}, want: []string{"runs_schedule (schedule_id=? AND id>? AND id<?)", "runs_retry_of (retry_of=?)"}},
 		{name: "the nth run", text: sqlNthRun, args: []any{1}, want: []string{"COVERING INDEX sqlite_autoindex_runs_1"}, may: "SCAN r"},
@@ -49,6 +49,9 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		{name: "agents without history", text: sqlBareAgents, args: []any{"", 1}, want: []string{"agents_removed (removed_at<?)", "runs_agent (agent_id=?)", "schedules_agent (agent_id=?)"}},
 		{name: "schedules without history", text: sqlBareSchedules, args: []any{"", 1}, want: []string{"schedules_removed (removed_at<?)", "runs_schedule (schedule_id=?)"}},
 		{name: "a history", text: sqlHistory(sqlStartOfHour), args: []any{"", "", "hour", "", "~", 1}, want: []string{"runs_schedule (schedule_id=? AND id>?)", "rollups USING PRIMARY KEY (schedule_id=? AND span=? AND start>? AND start<?)"}, may: "TEMP B-TREE"},
+		{name: "schedules in error", text: sqlFailedSchedules, args: []any{1}, want: []string{"s USING INDEX schedules_state (state=?)"}},
+		{name: "stale schedules", text: sqlStaleSchedules, args: []any{1, 3}, want: []string{"s USING INDEX schedules_blank (empty_streak>?)"}},
+		{name: "waiting runs", text: sqlWaitingRuns, args: []any{1}, want: []string{"SEARCH r USING INDEX runs_waiting (id>?)"}},
 		{name: "a run", text: sqlRunByID, args: []any{""}, want: []string{"r USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
 	} {
 		rows, err := db.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.text, c.args...)

@@ -209,6 +209,8 @@ CREATE INDEX runs_schedule ON runs (schedule_id, id);
 
 CREATE UNIQUE INDEX runs_slot ON runs (schedule_id, slot) WHERE trigger IN ('cron', 'catch_up');
 
+CREATE INDEX runs_waiting ON runs (id) WHERE state = 'waiting';
+
 CREATE TABLE schedules (
     id             TEXT PRIMARY KEY,
     name           TEXT NOT NULL,
@@ -233,6 +235,8 @@ CREATE TABLE schedules (
 CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at);
 
 CREATE INDEX schedules_alert ON schedules (alert_after) WHERE state = 'active' AND removed_at IS NULL;
+
+CREATE INDEX schedules_blank ON schedules (empty_streak) WHERE removed_at IS NULL AND empty_streak > 0;
 
 CREATE INDEX schedules_due ON schedules (due_at) WHERE state = 'active' AND removed_at IS NULL;
 
