@@ -21,6 +21,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/execagent"
+	"github.com/molecule-ai/molecli/internal/inbox"
 	"github.com/molecule-ai/molecli/internal/incident"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
@@ -46,6 +47,7 @@ type Daemon struct {
 	books      *bookkeeper
 	incidents  *incident.Keeper
 	heads      *audit.Exporter
+	inbox      *inbox.Service
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
 	guard      *netguard.Guard
@@ -171,10 +173,12 @@ type services struct {
 func (d *Daemon) running() *metrics {
 	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
 	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() }, d.incidents.Counts)
+	d.inbox = inbox.New(inbox.Options{Store: d.store, OrgID: d.cfg.Org(), Log: d.log.With("subsystem", "inbox")})
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
 		Couriers: map[molecule.AgentKind]dispatch.Courier{
 			molecule.AgentPush: a2a.New(a2a.Options{Guard: d.guard}),
+			molecule.AgentPoll: d.inbox,
 			molecule.AgentExec: execagent.New(execagent.Options{
 				Log: d.log, MaxChildren: d.cfg.Dispatch.MaxInProgress,
 			}),
@@ -195,7 +199,7 @@ func (d *Daemon) running() *metrics {
 		Log:  d.log.With("subsystem", "scheduler"),
 	})
 	d.services.agents, d.services.schedules = registry.New(registry.Options{
-		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve,
+		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve, Reserved: d.inbox.ReplyAddress(),
 	}), service
 	return m
 }

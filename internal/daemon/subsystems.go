@@ -30,6 +30,7 @@ func (d *Daemon) subsystems() []subsystem {
 		{"bookkeeper", 30 * time.Second, limit, grace, true, d.books.Run},
 		{"incident-keeper", 30 * time.Second, limit, grace, true, d.incidents.Run},
 		{"audit-exporter", 2 * d.cfg.Audit.ExportEvery, limit, grace, true, d.heads.Run},
+		{"inbox", 30 * time.Second, limit, grace, true, d.inbox.Run},
 		{"dispatcher", 30 * time.Second, limit, drain, false, d.dispatcher.Run},
 		{"scheduler", 30 * time.Second, limit, grace, false, d.scheduler.Run},
 		// Behind whom they watch: while it stops nobody is missed.

@@ -21,6 +21,8 @@ const (
 	EventAgentCreated     = "agent.created"
 	EventAgentUpdated     = "agent.updated"
 	EventAgentRemoved     = "agent.removed"
+	EventEnrolmentCreated = "enrolment.created"
+	EventAgentSaid        = "agent.said" // to nobody in particular
 	EventAgentOnline      = "agent.online"
 	EventAgentOffline     = "agent.offline"
 	EventAgentDegraded    = "agent.degraded"

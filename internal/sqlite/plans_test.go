@@ -52,6 +52,11 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		{name: "schedules in error", text: sqlFailedSchedules, args: []any{1}, want: []string{"s USING INDEX schedules_state (state=?)"}},
 		{name: "stale schedules", text: sqlStaleSchedules, args: []any{1, 3}, want: []string{"s USING INDEX schedules_blank (empty_streak>?)"}},
 		{name: "waiting runs", text: sqlWaitingRuns, args: []any{1}, want: []string{"SEARCH r USING INDEX runs_waiting (id>?)"}},
+		{name: "a place in the inbox", text: sqlPosition, args: []any{"", ""}, want: []string{"sqlite_autoindex_activities_1 (id=?)"}},
+		{name: "what nobody has yet", text: sqlUnseen, args: []any{"", 0, "", 1, 1}, want: []string{"activities_open (agent_id=? AND seq>?)"}},
+		{name: "what is newer", text: sqlNewer, args: []any{"", 0, "", 1, 1}, want: []string{"activities_agent (agent_id=? AND seq>?)"}},
+		{name: "what was read", text: sqlUnread, args: []any{"", "", 0}, want: []string{"activities_unread (agent_id=? AND lease=? AND rowid<?)"}},
+		{name: "what became of a row", text: sqlFate, args: []any{""}, want: []string{"sqlite_autoindex_activities_1 (id=?)", "activities_repeats (repeats=?)"}},
 		{name: "a run", text: sqlRunByID, args: []any{""}, want: []string{"r USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
 	} {
 		rows, err := db.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.text, c.args...)

@@ -36,6 +36,8 @@ CREATE INDEX activities_open ON activities (agent_id, seq) WHERE state IN ('queu
 
 CREATE INDEX activities_repeats ON activities (repeats) WHERE repeats <> '';
 
+CREATE INDEX activities_unread ON activities (agent_id, lease) WHERE state IN ('leased', 'expired');
+
 CREATE TABLE agent_transitions (
     id         INTEGER PRIMARY KEY,
     agent_id   TEXT NOT NULL REFERENCES agents (id),
