@@ -187,8 +187,8 @@ func (d *Daemon) running() *metrics {
 		Budget:   d.cfg.Dispatch.budget(),
 		Drain:    d.cfg.Dispatch.Drain,
 		Stale:    func(ctx context.Context, r molecule.Run, now time.Time) string { return service.Stale(ctx, r, now) },
-		Finished: m.finished,
-		Log:      d.log.With("subsystem", "dispatcher"),
+		Finished: m.finished, Incidents: d.incidents,
+		Log: d.log.With("subsystem", "dispatcher"),
 	})
 	service = scheduler.NewService(scheduler.ServiceOptions{
 		Store: d.store, Events: d.relay, Dispatcher: d.dispatcher, OrgID: d.cfg.Org(),

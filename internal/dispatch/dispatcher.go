@@ -26,7 +26,8 @@ type Store interface {
 	SetRunHandle(ctx context.Context, id, handle string) error
 	SetRunWaiting(ctx context.Context, id string, state molecule.RunState, reason string, deadline time.Time) error
 	FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error)
-	Spent(ctx context.Context, scheduleID, agentID string, since time.Time) (molecule.Spent, error)
+	// Spent leaves the runs of but out.
+	Spent(ctx context.Context, scheduleID, agentID string, since time.Time, but []string) (molecule.Spent, error)
 }
 
 // Courier delivers to one kind of agent. The context ends at the run's
@@ -57,20 +58,23 @@ type Options struct {
 	Stale func(ctx context.Context, r molecule.Run, now time.Time) string
 	// Finished is told of each run that has ended; nil is nobody.
 	Finished func(molecule.Run)
-	Log      *slog.Logger
+	// Incidents is told of deliveries that do not come back; nil is nobody.
+	Incidents Incidents
+	Log       *slog.Logger
 }
 
 // Dispatcher delivers runs; its Run is the subsystem dispatcher.
 type Dispatcher struct {
 	Options
-	queues *queues
-	arming arming
-	kick   chan struct{} // buffered 1: one signal is enough; never closed
+	queues   *queues
+	spending *spending
+	arming   arming
+	kick     chan struct{} // buffered 1: one signal is enough; never closed
 }
 
 // New returns a Dispatcher.
 func New(o Options) *Dispatcher {
-	return &Dispatcher{Options: o, queues: newQueues(), kick: make(chan struct{}, 1)}
+	return &Dispatcher{Options: o, queues: newQueues(), spending: newSpending(), kick: make(chan struct{}, 1)}
 }
 
 // Enqueue takes runs over. It never waits; a run that is held already is left.
@@ -130,6 +134,7 @@ func (d *Dispatcher) Run(ctx context.Context, beat *supervised.Beat) error {
 				if err := d.adopt(tick); err != nil {
 					return err
 				}
+				d.reclaim(time.Now(), func(r molecule.Run) { under.Go(func() { d.giveUp(storing, r) }) })
 			}
 			taken, next := d.queues.take(time.Now())
 			for _, r := range taken {
@@ -168,6 +173,14 @@ func (d *Dispatcher) drain(under *sync.WaitGroup, cut context.CancelCauseFunc, g
 	cut(errStopping)
 }
 
+// giveUp ends a run whose delivery does not come back, and then frees its place.
+func (d *Dispatcher) giveUp(storing context.Context, r molecule.Run) {
+	j := &journey{Dispatcher: d, run: r, deliveries: storing, storing: storing}
+	j.finish(Verdict{Outcome: molecule.OutcomeTimeout, Reason: "the delivery went on behind the deadline and was given up"})
+	d.queues.expire(r.ID)
+	d.wake()
+}
+
 // errStopping is the cause a delivery is given when the daemon stops.
 var errStopping = molecule.Errorf(molecule.Unavailable, "the daemon is stopping")
 
@@ -183,6 +196,7 @@ func (d *Dispatcher) carry(deliveries, storing context.Context, r molecule.Run) 
 		adopted := d.queues.attach(r.ID, cancel)
 		j := &journey{Dispatcher: d, run: r, adopted: adopted, deliveries: deliveries, storing: storing}
 		err := supervised.Guard(j.travel)
+		d.spending.end(r.ID)
 		if err == nil {
 			return
 		}

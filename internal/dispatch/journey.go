@@ -73,7 +73,7 @@ func (j *journey) travel() error {
 		return j.block(fmt.Sprintf("agents of kind %s cannot be reached", agent.Kind))
 	}
 	if j.run.Attempt == 0 {
-		why, err := j.overBudget(agent)
+		why, err := j.pass(agent)
 		if err != nil {
 			return err
 		}
@@ -98,39 +98,6 @@ func (j *journey) canceled() bool {
 func (j *journey) block(why string) error {
 	j.finish(Verdict{Outcome: molecule.OutcomeBlocked, Reason: why})
 	return nil
-}
-
-// overBudget says which budget leaves nothing for this run; "" when none does.
-func (j *journey) overBudget(agent molecule.Agent) (string, error) {
-	var own molecule.Budget
-	if j.run.Policy.Budget != nil && j.run.ScheduleID != "" {
-		own = *j.run.Policy.Budget
-	}
-	for _, b := range []struct {
-		molecule.Budget
-		whose, schedule, agent string
-	}{
-		{own, "schedule " + j.run.Schedule, j.run.ScheduleID, ""},
-		{agent.Budget, "agent " + agent.Name, "", agent.ID},
-		{j.Budget, "the organisation", "", ""},
-	} {
-		if b.Runs == 0 && b.Tokens == 0 && b.CostUSD == 0 {
-			continue
-		}
-		var spent molecule.Spent
-		err := j.persist(func(ctx context.Context) error {
-			var err error
-			spent, err = j.Store.Spent(ctx, b.schedule, b.agent, molecule.Now().Add(-b.Span()))
-			return err
-		})
-		if err != nil {
-			return "", fmt.Errorf("what was spent: %w", err)
-		}
-		if why := b.Exhausted(spent); why != "" {
-			return b.whose + " has had " + why, nil
-		}
-	}
-	return "", nil
 }
 
 // resume decides about a run that this process did not claim. It reports
@@ -194,6 +161,10 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 	deadline := j.run.Deadline
 	if deadline.IsZero() {
 		deadline = started.Add(time.Duration(j.run.Timeout))
+	}
+	j.queues.lease(j.run.ID, deadline)
+	if j.run.State == molecule.RunAway && !started.Before(deadline) {
+		return j.miss()
 	}
 	if agent.State == molecule.AgentOffline && j.run.Handle == "" {
 		if there, err := j.await(agent, courier, deadline); !there || err != nil {
@@ -270,7 +241,7 @@ func (j *journey) await(agent molecule.Agent, courier Courier, deadline time.Tim
 	if !ok {
 		return true, nil // a run is the only probe there is
 	}
-	for asked := false; ; asked = true {
+	for asked := false; time.Now().Before(deadline); asked = true {
 		if prober.Reachable(j.deliveries, agent) {
 			return true, nil
 		}
@@ -282,16 +253,18 @@ func (j *journey) await(agent molecule.Agent, courier Courier, deadline time.Tim
 				return false, fmt.Errorf("note that a run waits: %w", err)
 			}
 		}
-		left := time.Until(deadline)
-		if left <= 0 {
-			j.finish(Verdict{Outcome: molecule.OutcomeMissed, Reason: "the agent was offline until the deadline"})
-			return false, nil
-		}
-		if molecule.Sleep(j.deliveries, min(probePause, left)) != nil {
+		if molecule.Sleep(j.deliveries, min(probePause, time.Until(deadline))) != nil {
 			j.canceled()
 			return false, nil // stopping: the next start waits on
 		}
 	}
+	return false, j.miss()
+}
+
+// miss ends a run that waited for its agent to no avail: nothing was sent.
+func (j *journey) miss() error {
+	j.finish(Verdict{Outcome: molecule.OutcomeMissed, Reason: "the agent was offline until the deadline"})
+	return nil
 }
 
 // judge is the outcome table, with the policy of the run.

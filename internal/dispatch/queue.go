@@ -30,6 +30,7 @@ type queues struct {
 	schedules map[string]int // runs under way of each schedule
 	ready     []*agentQueue  // those with a run that waits and a place for it, in turn
 	active    int
+	lost      int // runs that are held and whose place was given back
 }
 
 // held is one run this process has taken over.
@@ -40,6 +41,9 @@ type held struct {
 	active   bool
 	canceled string                  // why; set once
 	cancel   context.CancelCauseFunc // of its delivery, once it is under way
+	lease    time.Time               // until when it may hold its place; zero: its deadline is not known yet
+	expired  bool                    // its lease is over, and somebody sees to it
+	freed    bool                    // its place was given back
 }
 
 // ofSlot reports whether it is the run of a slot, and not of a person.
@@ -287,8 +291,17 @@ func (q *queues) release(r molecule.Run) {
 	defer q.mu.Unlock()
 	h := q.held[r.ID]
 	delete(q.held, r.ID)
+	if h.freed {
+		q.lost--
+		return
+	}
+	q.leave(h)
+}
+
+// leave gives the place of a run under way back.
+func (q *queues) leave(h *held) {
 	q.active--
-	a := q.agents[r.AgentID]
+	a := q.agents[h.run.AgentID]
 	a.active--
 	if h.late() {
 		a.late--
@@ -299,7 +312,7 @@ func (q *queues) release(r molecule.Run) {
 		}
 	}
 	if a.active == 0 && len(a.waiting) == 0 {
-		delete(q.agents, r.AgentID)
+		delete(q.agents, h.run.AgentID)
 	}
 	q.list(a)
 }
@@ -318,5 +331,5 @@ func (q *queues) relist() {
 func (q *queues) load() (queued, active int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.held) - q.active, q.active
+	return len(q.held) - q.active - q.lost, q.active
 }

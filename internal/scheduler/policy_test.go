@@ -19,9 +19,12 @@ import (
 var calm = world{behave: fine, calm: true} // never written
 
 // agent stores an agent of a kind with so many places.
-func (p *plant) agent(name string, kind molecule.AgentKind, places int) {
+func (p *plant) agent(name string, kind molecule.AgentKind, places int, tweaks ...func(*molecule.Agent)) {
 	p.t.Helper()
 	a := molecule.Agent{Name: name, Kind: kind, State: molecule.AgentOnline, MaxConcurrent: places}
+	for _, tweak := range tweaks {
+		tweak(&a)
+	}
 	if err := p.db.CreateAgent(p.t.Context(), &a); err != nil {
 		p.t.Fatal(err)
 	}
@@ -76,7 +79,7 @@ func (p *plant) told(name string) []string {
 		}
 		line += string(r.Outcome)
 		if !r.StartedAt.IsZero() && !r.StartedAt.Equal(r.Slot) && r.Trigger != molecule.TriggerCatchUp {
-			line += r.StartedAt.Format(" at 15:04:05")
+			line += r.StartedAt.Round(time.Second).Format(" at 15:04:05")
 		}
 		lines = append(lines, line)
 	}

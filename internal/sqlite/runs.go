@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -386,21 +387,26 @@ func (db *DB) RunCovering(ctx context.Context, scheduleID string, slot time.Time
 }
 
 // sqlSpent sums what the runs of a scope have spent. Ids begin with the time
-// they were made, so that each scope is a range of one index.
+// they were made, so that each scope is a range of one index; when the clock
+// went back they begin with a later one, so that the start of a run decides.
 const sqlSpent = `
 	SELECT COUNT(*), CAST(COALESCE(SUM(COALESCE(usage ->> 'input_tokens', 0) + COALESCE(usage ->> 'output_tokens', 0)), 0) AS INTEGER),
 		CAST(COALESCE(SUM(usage ->> 'cost_usd'), 0) AS REAL)
-	FROM runs WHERE started_at IS NOT NULL AND id >= ?`
+	FROM runs WHERE started_at >= ?1 AND id >= ?2 AND id NOT IN (SELECT value FROM json_each(?3))`
 
 // Spent returns what was spent since an instant by the runs of a schedule, or of
-// an agent, or, when both are empty, by all.
-func (db *DB) Spent(ctx context.Context, scheduleID, agentID string, since time.Time) (molecule.Spent, error) {
-	query, args := sqlSpent, []any{molecule.OldestID(since)}
+// an agent, or, when both are empty, by all; the runs of but left out.
+func (db *DB) Spent(ctx context.Context, scheduleID, agentID string, since time.Time, but []string) (molecule.Spent, error) {
+	out, err := json.Marshal(append([]string{}, but...)) // null would leave all out
+	if err != nil {
+		return molecule.Spent{}, err
+	}
+	query, args := sqlSpent, []any{stamp(since), molecule.OldestID(since), string(out)}
 	switch {
 	case scheduleID != "":
-		query, args = query+` AND schedule_id = ?`, append(args, scheduleID)
+		query, args = query+` AND schedule_id = ?4`, append(args, scheduleID)
 	case agentID != "":
-		query, args = query+` AND agent_id = ?`, append(args, agentID)
+		query, args = query+` AND agent_id = ?4`, append(args, agentID)
 	}
 	rows, err := db.query(ctx, query, args...)
 	found, err := all(rows, err, func(r rowScanner, s *molecule.Spent) error { return r.Scan(&s.Runs, &s.Tokens, &s.CostUSD) })
