@@ -19,7 +19,8 @@ type Tx struct {
 	Now    time.Time
 	pen    *pen
 	asker  asker               // whose change this is
-	events int                 // written so far
+	events int                 // so far
+	told   []any               // events that are not written yet, as rows of sqlInsertEvents
 	agents []molecule.AgentRow // as they are after changes a watcher has to know
 }
 
@@ -190,6 +191,10 @@ func (db *DB) commitWith(tick context.Context, p *pen, batch []*job, run runner)
 			return broken
 		}
 	}
+	if err := tx.tell(ctx); err != nil {
+		p.rollback(ctx)
+		return fmt.Errorf("write events: %w", err)
+	}
 	if err := p.commit(ctx); err != nil {
 		p.rollback(ctx)
 		return fmt.Errorf("commit: %w", translate(err))
@@ -225,13 +230,16 @@ func (tx *Tx) trust(ctx context.Context, change func(context.Context, *Tx) error
 
 // apply runs one change in a savepoint, so that it is undone alone.
 func (tx *Tx) apply(ctx context.Context, change func(context.Context, *Tx) error) (result, broken error) {
+	if err := tx.tell(ctx); err != nil { // they are not of this change
+		return nil, fmt.Errorf("write events: %w", err)
+	}
 	if _, err := tx.exec(ctx, "SAVEPOINT change"); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
 	events, agents := tx.events, len(tx.agents)
 	result = supervised.Guard(func() error { return change(ctx, tx) })
 	if result != nil {
-		tx.events, tx.agents = events, tx.agents[:agents]
+		tx.events, tx.agents, tx.told = events, tx.agents[:agents], tx.told[:0]
 		if _, err := tx.exec(ctx, "ROLLBACK TO change"); err != nil {
 			return nil, fmt.Errorf("undo change: %w", errors.Join(err, result))
 		}
