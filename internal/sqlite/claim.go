@@ -17,7 +17,7 @@ const (
 	sqlDue = `
 		SELECT ` + scheduleColumns + ` FROM ` + scheduleTables + `
 		WHERE s.state = 'active' AND s.removed_at IS NULL AND s.due_at <= ?2
-			AND (s.due_at <= ?1 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state <> 'finished'))
+			AND (s.due_at <= ?1 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.outcome IS NULL))
 		ORDER BY s.due_at LIMIT ?3`
 	// What is behind every slot there can be, or nowhere, is never due.
 	sqlAstray = `
@@ -26,7 +26,7 @@ const (
 			SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at >= ?
 			UNION ALL SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at IS NULL)
 		LIMIT ?`
-	sqlOpenRuns = `SELECT COUNT(*) FROM runs WHERE schedule_id = ? AND state <> 'finished'`
+	sqlOpenRuns = `SELECT COUNT(*) FROM runs WHERE schedule_id = ? AND outcome IS NULL`
 	// Columns that are not named keep their index entries: most slots move on
 	// and change nothing else.
 	sqlMoveOn = `
@@ -241,7 +241,7 @@ func insertClaimed(
 			open = append(open, r)
 			continue
 		}
-		if err := settleSchedule(ctx, tx, r, false); err != nil {
+		if err := settleSchedules(ctx, tx, []*end{{run: r}}); err != nil {
 			return nil, last, err
 		}
 		if err := runEvent(ctx, tx, molecule.EventRunFinished, r); err != nil {

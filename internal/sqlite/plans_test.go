@@ -57,6 +57,11 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		{name: "what is newer", text: sqlNewer, args: []any{"", 0, "", 1, 1}, want: []string{"activities_agent (agent_id=? AND seq>?)"}},
 		{name: "what was read", text: sqlUnread, args: []any{"", "", 0}, want: []string{"activities_unread (agent_id=? AND lease=? AND rowid<?)"}},
 		{name: "what became of a row", text: sqlFate, args: []any{""}, want: []string{"sqlite_autoindex_activities_1 (id=?)", "activities_repeats (repeats=?)"}},
+		{name: "starts", text: sqlStartRuns.texts[0], args: full(sqlStartRuns), want: []string{"runs USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
+		{name: "ends", text: sqlEndRuns.texts[0], args: full(sqlEndRuns), want: []string{"runs USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
+		{name: "agents that ran", text: sqlAgentsRan.texts[0], args: full(sqlAgentsRan), want: []string{"agents USING COVERING INDEX sqlite_autoindex_agents_1 (id=?)"}},
+		{name: "facts of schedules", text: sqlScheduleFacts, args: []any{"[]"}, want: []string{"schedules USING INDEX sqlite_autoindex_schedules_1 (id=?)"}},
+		{name: "facts of agents", text: sqlAgentFacts, args: []any{"[]"}, want: []string{"agents USING INDEX sqlite_autoindex_agents_1 (id=?)"}},
 		{name: "a run", text: sqlRunByID, args: []any{""}, want: []string{"r USING INDEX sqlite_autoindex_runs_1 (id=?)"}},
 	} {
 		rows, err := db.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+c.text, c.args...)
@@ -80,3 +85,6 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		}
 	}
 }
+
+// full returns arguments for as many rows as one statement takes.
+func full(m many) []any { return make([]any, chunks[0]*m.columns) }

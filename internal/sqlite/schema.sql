@@ -199,11 +199,11 @@ CREATE TABLE "runs" (
 
 CREATE INDEX runs_agent ON runs (agent_id, id);
 
-CREATE INDEX runs_open ON runs (due_at, id) WHERE state <> 'finished';
+CREATE INDEX runs_open ON runs (due_at, id) WHERE outcome IS NULL;
 
-CREATE INDEX runs_open_agent ON runs (agent_id) WHERE state <> 'finished';
+CREATE INDEX runs_open_agent ON runs (agent_id) WHERE outcome IS NULL;
 
-CREATE INDEX runs_open_schedule ON runs (schedule_id) WHERE state <> 'finished';
+CREATE INDEX runs_open_schedule ON runs (schedule_id) WHERE outcome IS NULL;
 
 CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of <> '';
 
@@ -235,8 +235,6 @@ CREATE TABLE schedules (
 , dst TEXT NOT NULL DEFAULT '', seconds INTEGER NOT NULL DEFAULT 0, phase_ms INTEGER NOT NULL DEFAULT 0, policy TEXT NOT NULL DEFAULT '{}', fired INTEGER NOT NULL DEFAULT 0, broken_streak INTEGER NOT NULL DEFAULT 0, due_at TEXT, alert_after TEXT, active_since TEXT);
 
 CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at);
-
-CREATE INDEX schedules_alert ON schedules (alert_after) WHERE state = 'active' AND removed_at IS NULL;
 
 CREATE INDEX schedules_blank ON schedules (empty_streak) WHERE removed_at IS NULL AND empty_streak > 0;
 
