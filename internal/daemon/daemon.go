@@ -227,6 +227,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	return api.New(api.Deps{
 		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
 		Audit: audit.NewService(d.store), Refused: d.store.AppendAudit,
+		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.

@@ -43,6 +43,8 @@ const (
 	EventRunFinished      = "run.finished"
 	EventSchedulesMissed  = "schedules.missed" // a digest of what passed while nobody could fire
 	EventClockJumped      = "clock.jumped"
+	EventTokenCreated     = "token.created"
+	EventTokenRevoked     = "token.revoked"
 	EventCalendarStored   = "calendar.stored"
 	EventCalendarRemoved  = "calendar.removed"
 	EventSubsystem        = "subsystem.changed"
