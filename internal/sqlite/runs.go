@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,22 +54,52 @@ func (m millis) Scan(src any) error {
 	return nil
 }
 
-const sqlInsertRun = `
+var sqlInsertRuns = manyRows(17, `
 	INSERT INTO runs (id, schedule_id, agent_id, trigger, slot, slot_to, slots, state, outcome, reason, message_id,
 		timeout_ms, due_at, claimed_at, ended_at, prompt_id, retry_of)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES ROWS
+	ON CONFLICT (schedule_id, slot) WHERE trigger IN ('cron', 'catch_up') DO NOTHING`)
 
-// insertRun inserts r, whose prompt is kept already, and sets its id unless it
-// has one. The error of a slot that has its row is unique.
-func insertRun(ctx context.Context, tx *Tx, r *molecule.Run) error {
-	if r.ID == "" {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make an id: %w", err)
+const sqlWhichRuns = `SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?))`
+
+// insertRuns inserts runs, whose prompts are kept already, and gives those an id
+// that have none. A run whose slot has its row is not inserted: its id is empty
+// afterwards.
+func insertRuns(ctx context.Context, tx *Tx, runs []*molecule.Run) error {
+	args := make([]any, 0, len(runs)*sqlInsertRuns.columns)
+	ids := make([]string, len(runs))
+	for i, r := range runs {
+		if r.ID == "" {
+			id, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			r.ID = id.String()
 		}
-		r.ID = id.String()
+		ids[i] = r.ID
+		args = append(args, runRow(tx.Now, r)...)
 	}
-	r.ClaimedAt = tx.Now
+	inserted, err := tx.execMany(ctx, &sqlInsertRuns, args)
+	if err != nil || inserted == len(runs) {
+		return err
+	}
+	rows, err := queryIDs(ctx, tx, sqlWhichRuns, ids)
+	there, err := all(rows, err, func(r rowScanner, id *string) error { return r.Scan(id) })
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if !slices.Contains(there, r.ID) {
+			r.ID = ""
+		}
+	}
+	return nil
+}
+
+// runRow completes a run that is claimed now, and returns its row of
+// sqlInsertRuns.
+func runRow(now time.Time, r *molecule.Run) []any {
+	r.ClaimedAt = now
 	r.Slots = max(r.Slots, 1)
 	if r.DueAt.IsZero() {
 		r.DueAt = r.Slot
@@ -79,14 +110,14 @@ func insertRun(ctx context.Context, tx *Tx, r *molecule.Run) error {
 	}
 	if r.Outcome != "" {
 		outcome = string(r.Outcome)
-		r.EndedAt = tx.Now
+		r.EndedAt = now
 	}
 	prompt := sha256.Sum256([]byte(r.Prompt))
-	_, err := tx.exec(ctx, sqlInsertRun,
+	return []any{
 		r.ID, schedule, r.AgentID, string(r.Trigger), stamp(r.Slot), stamp(r.SlotTo), r.Slots, string(r.State), outcome,
 		r.Reason, r.MessageID, time.Duration(r.Timeout).Milliseconds(), stamp(r.DueAt), stamp(r.ClaimedAt),
-		stamp(r.EndedAt), prompt[:], r.RetryOf)
-	return err
+		stamp(r.EndedAt), prompt[:], r.RetryOf,
+	}
 }
 
 // runEvent tells what became of a run.
@@ -127,7 +158,7 @@ func (db *DB) CreateRun(ctx context.Context, r *molecule.Run) error {
 		if _, err := keepPrompt(ctx, tx, r.Prompt); err != nil {
 			return err
 		}
-		return insertRun(ctx, tx, r)
+		return insertRuns(ctx, tx, []*molecule.Run{r})
 	})
 }
 

@@ -30,12 +30,15 @@ type scheduleRow struct {
 
 // scanSchedule reads a row. A damaged row is not hidden: what is wrong with it
 // is in bad, and its state is error.
-func scanSchedule(r rowScanner, s *scheduleRow) error {
+func scanSchedule(r rowScanner, s *scheduleRow) error { return scanScheduleAnd(r, s) }
+
+// scanScheduleAnd is scanSchedule for rows with more columns, which go to more.
+func scanScheduleAnd(r rowScanner, s *scheduleRow, more ...any) error {
 	var slot, due error
-	s.bad = r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.DST, &s.Seconds, millis{&s.Phase},
+	s.bad = r.Scan(append([]any{&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.DST, &s.Seconds, millis{&s.Phase},
 		&s.Description, &s.Prompt, &s.State, &s.Reason, millis{&s.Timeout}, policy{&s.Policy}, lenient{&s.NextSlot, &slot},
 		lenient{&s.DueAt, &due}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak, &s.Fired,
-		instant{&s.ActiveSince}, instant{&s.CreatedAt}, instant{&s.UpdatedAt})
+		instant{&s.ActiveSince}, instant{&s.CreatedAt}, instant{&s.UpdatedAt}}, more...)...)
 	if s.bad == nil && s.State == molecule.ScheduleActive {
 		if slot == nil && s.NextSlot.IsZero() || due == nil && s.DueAt.IsZero() {
 			slot = errors.New("it is missing")
@@ -313,11 +316,11 @@ func giveUp(ctx context.Context, tx *Tx, s molecule.Schedule) error {
 	if len(s.GivenUp) == 0 {
 		return nil
 	}
-	_, last, err := insertClaimed(ctx, tx, s, s.GivenUp)
-	if err != nil {
+	c := &claimed{schedule: s, rows: s.GivenUp}
+	if err := insertClaimed(ctx, tx, []*claimed{c}); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `UPDATE schedules SET last_slot_at = ? WHERE id = ?`, stamp(last), s.ID)
+	_, err := tx.exec(ctx, `UPDATE schedules SET last_slot_at = ? WHERE id = ?`, stamp(c.last), s.ID)
 	return err
 }
 

@@ -33,6 +33,9 @@ type scheduleFacts struct {
 // settleSchedules takes the outcomes of runs into the streaks of their
 // schedules.
 func settleSchedules(ctx context.Context, tx *Tx, ends []*end) error {
+	if len(ends) == 0 {
+		return nil
+	}
 	ids := make([]string, len(ends))
 	for i, e := range ends {
 		ids[i] = e.run.ScheduleID
