@@ -77,7 +77,7 @@ var homes = map[string][]string{ // never written
 	"github.com/adhocore/gronx":           {"internal/cron"},
 	"github.com/a2aproject/a2a-go/v2":     {"internal/a2a"},
 	"github.com/prometheus/client_golang": {"internal/daemon"},
-	"golang.org/x/sys/unix":               {"internal/auth", "internal/execagent", "internal/sqlite"},
+	"golang.org/x/sys/unix":               {"internal/auth", "internal/daemon", "internal/execagent", "internal/sqlite"},
 	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident", "internal/inbox"},
 	"golang.org/x/time/rate":              {"internal/auth"},
 }

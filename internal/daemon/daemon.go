@@ -108,7 +108,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	if err := d.incidents.Load(ctx); err != nil {
 		return err
 	}
-	if d.listeners, err = bind(ctx, at, d.cfg.Network.BehindTLSProxy); err != nil {
+	if d.listeners, err = bind(ctx, at, d.cfg.Network); err != nil {
 		return err
 	}
 	d.guard.SetBound(ports(d.listeners))
@@ -238,10 +238,14 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	}), nil
 }
 
-// urlOf writes a bound address as --listen and --endpoint do.
-func urlOf(a net.Addr) string {
+// urlOf writes where a listener is bound as --listen and --endpoint do.
+func urlOf(l net.Listener) string {
+	a := l.Addr()
 	if a.Network() == "unix" {
 		return "unix://" + a.String()
+	}
+	if _, ok := l.(*secured); ok {
+		return "https://" + a.String()
 	}
 	return "http://" + a.String()
 }
@@ -251,7 +255,7 @@ func urlOf(a net.Addr) string {
 func (d *Daemon) Addr(network string) string {
 	for _, l := range d.listeners {
 		if l.Addr().Network() == network {
-			return urlOf(l.Addr())
+			return urlOf(l)
 		}
 	}
 	return ""
@@ -307,7 +311,7 @@ func (d *Daemon) lastBooks(ctx context.Context) error {
 func (d *Daemon) listening() []string {
 	var all []string
 	for _, l := range d.listeners {
-		all = append(all, urlOf(l.Addr()))
+		all = append(all, urlOf(l))
 	}
 	return all
 }
@@ -328,7 +332,7 @@ func (d *Daemon) serve(ctx context.Context, stop context.CancelCauseFunc) error 
 	for _, l := range d.listeners {
 		serving.Go(func() {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				stop(fmt.Errorf("serve %s: %w", urlOf(l.Addr()), err))
+				stop(fmt.Errorf("serve %s: %w", urlOf(l), err))
 			}
 		})
 	}
