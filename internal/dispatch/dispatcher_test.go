@@ -14,6 +14,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/sqlite"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
@@ -39,6 +40,7 @@ func newBench(
 ) *bench {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	sqlitetest.Seed(t, dir)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)

@@ -80,6 +80,7 @@ func start(t *testing.T, dir string, behave behaviour, more ...supervised.Spec) 
 func (w world) start(t *testing.T, dir string, more ...supervised.Spec) *plant {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	sqlitetest.Seed(t, dir)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)

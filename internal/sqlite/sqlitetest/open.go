@@ -23,6 +23,7 @@ func Open(t testing.TB) *sqlite.DB {
 // OpenDir is Open for a directory that the test chose.
 func OpenDir(t testing.TB, dir string) *sqlite.DB {
 	t.Helper()
+	Seed(t, dir)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatalf("open store: %v", err)
