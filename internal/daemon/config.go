@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,15 +25,16 @@ import (
 
 // Config is every setting of the daemon. config/moleculed.yaml describes each.
 type Config struct {
-	OrgID    *string        `yaml:"org_id"`
-	DataDir  *string        `yaml:"data_dir"`
-	Listen   []string       `yaml:"listen"`
-	Auth     AuthConfig     `yaml:"auth"`
-	Network  NetworkConfig  `yaml:"network"`
-	Tenant   TenantConfig   `yaml:"tenant"`
-	Dispatch DispatchConfig `yaml:"dispatch"`
-	Audit    AuditConfig    `yaml:"audit"`
-	Log      LogConfig      `yaml:"log"`
+	OrgID     *string         `yaml:"org_id"`
+	DataDir   *string         `yaml:"data_dir"`
+	Listen    []string        `yaml:"listen"`
+	Auth      AuthConfig      `yaml:"auth"`
+	Network   NetworkConfig   `yaml:"network"`
+	Tenant    TenantConfig    `yaml:"tenant"`
+	Dispatch  DispatchConfig  `yaml:"dispatch"`
+	Audit     AuditConfig     `yaml:"audit"`
+	Retention RetentionConfig `yaml:"retention"`
+	Log       LogConfig       `yaml:"log"`
 }
 
 // AuthConfig says who administers.
@@ -48,8 +50,6 @@ type NetworkConfig struct {
 	AllowSinkHosts []string `yaml:"allow_sink_hosts"`
 	SinkProxy      string   `yaml:"sink_proxy"`
 	BehindTLSProxy bool     `yaml:"behind_tls_proxy"`
-	TLSCert        string   `yaml:"tls_cert"`
-	TLSKey         string   `yaml:"tls_key"`
 }
 
 // TenantConfig says which proof of the organisation counts.
@@ -101,8 +101,9 @@ func DefaultConfig() Config {
 			MaxInProgress: 64, Drain: 20 * time.Second, PhantomReplies: []string{"(no response generated)"},
 			BudgetWindow: molecule.DefaultBudgetWindow,
 		},
-		Audit: AuditConfig{ExportEvery: time.Hour},
-		Log:   LogConfig{Level: "info", Format: "text"},
+		Audit:     AuditConfig{ExportEvery: time.Hour},
+		Retention: defaultRetention(),
+		Log:       LogConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -130,9 +131,6 @@ func readFile(path string, cfg *Config) error {
 	if !named {
 		path = systemConfig
 	}
-	if err := ownFile(path); err != nil {
-		return err
-	}
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !named:
@@ -157,6 +155,7 @@ func (c *Config) fill(def Config) {
 	fill(&c.Tenant, def.Tenant)
 	fill(&c.Dispatch, def.Dispatch)
 	fill(&c.Audit, def.Audit)
+	fill(&c.Retention, def.Retention)
 	fill(&c.Log, def.Log)
 	fill(&c.Listen, def.Listen)
 	fill(&c.Dispatch.PhantomReplies, def.Dispatch.PhantomReplies)
@@ -259,7 +258,7 @@ func list(field func(*Config) *[]string) setter {
 
 // settings is the one list of what a variable or a flag may override.
 func settings() []setting {
-	return []setting{
+	return append(retentionSettings(), []setting{
 		{"org_id", optional(func(c *Config) **string { return &c.OrgID })},
 		{"data_dir", optional(func(c *Config) **string { return &c.DataDir })},
 		{"listen", list(func(c *Config) *[]string { return &c.Listen })},
@@ -270,8 +269,6 @@ func settings() []setting {
 		{"network.allow_sink_hosts", list(func(c *Config) *[]string { return &c.Network.AllowSinkHosts })},
 		{"network.sink_proxy", text(func(c *Config) *string { return &c.Network.SinkProxy })},
 		{"network.behind_tls_proxy", parsed(func(c *Config) *bool { return &c.Network.BehindTLSProxy }, strconv.ParseBool)},
-		{"network.tls_cert", text(func(c *Config) *string { return &c.Network.TLSCert })},
-		{"network.tls_key", text(func(c *Config) *string { return &c.Network.TLSKey })},
 		{"tenant.trust_fly_replay", text(func(c *Config) *string { return &c.Tenant.TrustFlyReplay })},
 		{"dispatch.max_in_progress", parsed(func(c *Config) *int { return &c.Dispatch.MaxInProgress }, strconv.Atoi)},
 		{"dispatch.drain", parsed(func(c *Config) *time.Duration { return &c.Dispatch.Drain }, time.ParseDuration)},
@@ -284,7 +281,7 @@ func settings() []setting {
 		{"audit.export_every", parsed(func(c *Config) *time.Duration { return &c.Audit.ExportEvery }, time.ParseDuration)},
 		{"log.level", text(func(c *Config) *string { return &c.Log.Level })},
 		{"log.format", text(func(c *Config) *string { return &c.Log.Format })},
-	}
+	}...)
 }
 
 func parseInt(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
@@ -293,7 +290,7 @@ func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
 
 // settingNames returns every key that may stand in the file.
 func settingNames() []string {
-	names := []string{"auth", "network", "tenant", "dispatch", "audit", "log", "phantom_replies"}
+	names := []string{"auth", "network", "tenant", "dispatch", "audit", "retention", "log", "phantom_replies"}
 	for _, s := range settings() {
 		names = append(names, s.path[strings.LastIndex(s.path, ".")+1:])
 	}
@@ -385,7 +382,7 @@ func (c *Config) validate() error {
 	if err := c.Audit.validate(); err != nil {
 		return err
 	}
-	return c.Dispatch.checkBudget()
+	return cmp.Or(c.Retention.check(), c.Dispatch.checkBudget())
 }
 
 // checkBudget refuses bounds that bound nothing.

@@ -54,6 +54,13 @@ func TestLoadConfig_saysWhereTheFileIsWrong(t *testing.T) {
 		{"a text for a duration", "dispatch:\n  drain: soon\n", "moleculed.yaml:2:10: ", ""},
 		{"a value out of range", "dispatch:\n  max_in_progress: 0\n", "dispatch.max_in_progress is 0, it must be between 1 and 10000", ""},
 		{"a drain of an hour", "dispatch:\n  drain: 1h\n", "dispatch.drain is 1h0m0s", ""},
+		{"a history of nothing", "retention:\n  runs: 0\n", "retention.runs is 0, it must be between 1 and 1000000", ""},
+		{"fewer events than a reader may miss", "retention:\n  max_events: 10\n", "retention.max_events is 10, it must be between 1000", ""},
+		{"failures for a shorter time", "retention:\n  run_days: 100\n", "retention.run_days is 100 and retention.failure_days only 90", "the larger number"},
+		{"days for a shorter time than hours", "retention:\n  day_days: 10\n", "retention.hour_days is 90 and retention.day_days only 10", ""},
+		{"fewer runs in all than of each", "retention:\n  max_runs: 50\n", "retention.runs is 100 and retention.max_runs only 50", ""},
+		{"a length of time for days", "retention:\n  run_days: 30d\n", "moleculed.yaml:2:13: ", ""},
+		{"a key that is misspelt", "retention:\n  run_day: 3\n", "unknown field \"run_day\"", "did you mean run_days?"},
 		{"no such level", "log:\n  level: loud\n", `log.level is "loud", it must be one of debug, info, warn, error`, ""},
 		{"no such choice", "network:\n  local_agents: maybe\n", "it must be one of auto, on, off", ""},
 		{"no organisation id", "org_id: a b\n", `organisation id "a b" is not valid`, ""},
@@ -133,8 +140,8 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 	for name, value := range map[string]string{
 		"ORG_ID": "acme", "DATA_DIR": "/d", "LISTEN": "unix:///a,http://127.0.0.1:1", "AUTH_OPERATORS": "ann bob",
 		"NETWORK_LOCAL_AGENTS": "off", "NETWORK_RESOLVER": "10.0.0.1:53", "NETWORK_ALLOW_PREFIXES": "100.64.0.0/11",
-		"NETWORK_ALLOW_SINK_HOSTS": "http://127.0.0.1:1", "NETWORK_SINK_PROXY": "http://10.0.0.2:3128", "NETWORK_BEHIND_TLS_PROXY": "true", "NETWORK_TLS_CERT": "/c", "NETWORK_TLS_KEY": "/k", "TENANT_TRUST_FLY_REPLAY": "off", "DISPATCH_MAX_IN_PROGRESS": "7",
-		"DISPATCH_DRAIN": "3s", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
+		"NETWORK_ALLOW_SINK_HOSTS": "http://127.0.0.1:1", "NETWORK_SINK_PROXY": "http://10.0.0.2:3128", "NETWORK_BEHIND_TLS_PROXY": "true", "TENANT_TRUST_FLY_REPLAY": "off", "DISPATCH_MAX_IN_PROGRESS": "7",
+		"DISPATCH_DRAIN": "3s", "RETENTION_RUNS": "7", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
 		"AUDIT_EXPORT_FILE": "/h", "AUDIT_EXPORT_URL": "https://a.example/heads", "AUDIT_EXPORT_EVERY": "5m",
 	} {
 		t.Setenv("MOLECULE_"+name, value)
@@ -144,7 +151,7 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 		OrgID: &org, DataDir: &dir, Listen: []string{"unix:///a", "http://127.0.0.1:1"},
 		Auth: AuthConfig{Operators: []string{"ann", "bob"}},
 		Network: NetworkConfig{
-			LocalAgents: "off", Resolver: "10.0.0.1:53", AllowPrefixes: []string{"100.64.0.0/11"}, BehindTLSProxy: true, TLSCert: "/c", TLSKey: "/k",
+			LocalAgents: "off", Resolver: "10.0.0.1:53", AllowPrefixes: []string{"100.64.0.0/11"}, BehindTLSProxy: true,
 			AllowSinkHosts: []string{"http://127.0.0.1:1"}, SinkProxy: "http://10.0.0.2:3128",
 		},
 		Tenant: TenantConfig{TrustFlyReplay: "off"},
@@ -154,6 +161,8 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 		Audit: AuditConfig{ExportFile: "/h", ExportURL: "https://a.example/heads", ExportEvery: 5 * time.Minute},
 		Log:   LogConfig{Level: "warn", Format: "json"},
 	}
+	want.Retention = DefaultConfig().Retention
+	want.Retention.Runs = 7
 	cfg, err := load(t, "")
 	if diff := cmp.Diff(cfg, want); err != nil || diff != "" {
 		t.Errorf("%v (-got +want):\n%s", err, diff)

@@ -21,12 +21,12 @@ import (
 	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/execagent"
-	"github.com/molecule-ai/molecli/internal/inbox"
 	"github.com/molecule-ai/molecli/internal/incident"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
 	"github.com/molecule-ai/molecli/internal/registry"
 	"github.com/molecule-ai/molecli/internal/relay"
+	"github.com/molecule-ai/molecli/internal/retention"
 	"github.com/molecule-ai/molecli/internal/scheduler"
 	"github.com/molecule-ai/molecli/internal/sqlite"
 	"github.com/molecule-ai/molecli/internal/supervised"
@@ -47,9 +47,9 @@ type Daemon struct {
 	books      *bookkeeper
 	incidents  *incident.Keeper
 	heads      *audit.Exporter
-	inbox      *inbox.Service
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
+	retention  *retention.Keeper
 	guard      *netguard.Guard
 	tokens     *auth.Tokens
 	listeners  []net.Listener
@@ -108,7 +108,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	if err := d.incidents.Load(ctx); err != nil {
 		return err
 	}
-	if d.listeners, err = bind(ctx, at, d.cfg.Network); err != nil {
+	if d.listeners, err = bind(ctx, at, d.cfg.Network.BehindTLSProxy); err != nil {
 		return err
 	}
 	d.guard.SetBound(ports(d.listeners))
@@ -173,12 +173,10 @@ type services struct {
 func (d *Daemon) running() *metrics {
 	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
 	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() }, d.incidents.Counts)
-	d.inbox = inbox.New(inbox.Options{Store: d.store, OrgID: d.cfg.Org(), Log: d.log.With("subsystem", "inbox")})
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
 		Couriers: map[molecule.AgentKind]dispatch.Courier{
 			molecule.AgentPush: a2a.New(a2a.Options{Guard: d.guard}),
-			molecule.AgentPoll: d.inbox,
 			molecule.AgentExec: execagent.New(execagent.Options{
 				Log: d.log, MaxChildren: d.cfg.Dispatch.MaxInProgress,
 			}),
@@ -194,12 +192,16 @@ func (d *Daemon) running() *metrics {
 		Store: d.store, Events: d.relay, Dispatcher: d.dispatcher, OrgID: d.cfg.Org(),
 	})
 	d.scheduler = scheduler.New(scheduler.Options{
-		Store: d.claims(), Dispatcher: d.dispatcher, Service: service, OrgID: d.cfg.Org(),
+		Store: d.store, Dispatcher: d.dispatcher, Service: service, OrgID: d.cfg.Org(),
 		Jump: scheduler.NewWallClock().Jump,
 		Log:  d.log.With("subsystem", "scheduler"),
 	})
+	d.retention = retention.New(retention.Options{
+		Store: d.store, Rules: d.cfg.Retention.rules(d.cfg.Dispatch.budget()), Pruned: m.slice,
+		Log: d.log.With("subsystem", "retention"),
+	})
 	d.services.agents, d.services.schedules = registry.New(registry.Options{
-		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve, Reserved: d.inbox.ReplyAddress(),
+		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve,
 	}), service
 	return m
 }
@@ -227,7 +229,6 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	return api.New(api.Deps{
 		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
 		Audit: audit.NewService(d.store), Refused: d.store.AppendAudit,
-		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.
@@ -238,14 +239,10 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	}), nil
 }
 
-// urlOf writes where a listener is bound as --listen and --endpoint do.
-func urlOf(l net.Listener) string {
-	a := l.Addr()
+// urlOf writes a bound address as --listen and --endpoint do.
+func urlOf(a net.Addr) string {
 	if a.Network() == "unix" {
 		return "unix://" + a.String()
-	}
-	if _, ok := l.(*secured); ok {
-		return "https://" + a.String()
 	}
 	return "http://" + a.String()
 }
@@ -255,7 +252,7 @@ func urlOf(l net.Listener) string {
 func (d *Daemon) Addr(network string) string {
 	for _, l := range d.listeners {
 		if l.Addr().Network() == network {
-			return urlOf(l)
+			return urlOf(l.Addr())
 		}
 	}
 	return ""
@@ -311,7 +308,7 @@ func (d *Daemon) lastBooks(ctx context.Context) error {
 func (d *Daemon) listening() []string {
 	var all []string
 	for _, l := range d.listeners {
-		all = append(all, urlOf(l))
+		all = append(all, urlOf(l.Addr()))
 	}
 	return all
 }
@@ -332,7 +329,7 @@ func (d *Daemon) serve(ctx context.Context, stop context.CancelCauseFunc) error 
 	for _, l := range d.listeners {
 		serving.Go(func() {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				stop(fmt.Errorf("serve %s: %w", urlOf(l), err))
+				stop(fmt.Errorf("serve %s: %w", urlOf(l.Addr()), err))
 			}
 		})
 	}

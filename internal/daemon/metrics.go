@@ -3,6 +3,7 @@ package daemon
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,6 +19,8 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 	runs     *prometheus.CounterVec
 	lag      prometheus.Histogram
+	pruned   *prometheus.CounterVec
+	slices   prometheus.Histogram
 }
 
 // newMetrics registers everything; live is asked at each scrape.
@@ -37,11 +40,18 @@ func newMetrics(
 			Name: "molecule_scheduler_lag_seconds", Help: "Time from a slot's due instant to the start of its run.",
 			Buckets: []float64{.001, .005, .01, .025, .1, .5, 1, 5, 30},
 		}),
+		pruned: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "molecule_pruned_rows_total", Help: "Rows that retention removed, by what they were.",
+		}, []string{"kind"}),
+		slices: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "molecule_prune_slice_seconds", Help: "Time the writer was held by one slice of pruning.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .002, .005, .025},
+		}),
 	}
 	for _, o := range molecule.Outcomes() {
 		m.runs.WithLabelValues(string(o)) // zero is a figure too
 	}
-	m.registry.MustRegister(m.requests, m.runs, m.lag,
+	m.registry.MustRegister(m.requests, m.runs, m.lag, m.pruned, m.slices,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&liveCollector{live: live, dispatching: dispatching, incidents: incidents})
 	return m
@@ -63,6 +73,12 @@ func (m *metrics) finished(r molecule.Run) {
 	if r.Trigger != molecule.TriggerManual && !r.StartedAt.IsZero() {
 		m.lag.Observe(r.StartedAt.Sub(r.DueAt).Seconds())
 	}
+}
+
+// slice notes what one slice of pruning removed.
+func (m *metrics) slice(kind string, rows int, held time.Duration) {
+	m.pruned.WithLabelValues(kind).Add(float64(rows))
+	m.slices.Observe(held.Seconds())
 }
 
 // liveCollector reads the liveness at each scrape, so that no copy can grow old.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func Past(t testing.TB, dir string, runs []molecule.Run) {
 	t.Helper()
 	Raw(t, dir, func(tx *sql.Tx) error {
 		for i := range runs {
-			if err := past(t.Context(), tx, &runs[i], i); err != nil {
+			if err := past(t.Context(), tx, &runs[i]); err != nil {
 				return err
 			}
 		}
@@ -56,9 +57,9 @@ func Raw(t testing.TB, dir string, change func(tx *sql.Tx) error) {
 }
 
 // past inserts one run.
-func past(ctx context.Context, tx *sql.Tx, r *molecule.Run, i int) error {
+func past(ctx context.Context, tx *sql.Tx, r *molecule.Run) error {
 	if r.ID == "" {
-		r.ID = fmt.Sprintf("%s-7000-8000-%012x", molecule.OldestID(r.Slot), i)
+		r.ID = fmt.Sprintf("%s-7000-8000-%012x", molecule.OldestID(r.Slot), rand.Int64N(1<<48))
 	}
 	r.State, r.Slots = molecule.RunFinished, max(r.Slots, 1)
 	if r.Outcome == "" {
