@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type services struct {
 	molecule.RunService
 	molecule.EventService
 	molecule.AuditService
+	molecule.TokenService
 	molecule.LivenessService
 	molecule.StatusService
 
@@ -69,6 +71,9 @@ func (s services) NextSlots(_ context.Context, _ string, n int) ([]time.Time, er
 // caller is the header by which a test says who is asking: a list of scopes.
 const caller = "X-Test-Scopes"
 
+// stale is the header by which a test says that it proved itself long ago.
+const stale = "X-Test-Stale"
+
 // byHeader authenticates whoever sends the caller header.
 type byHeader struct{}
 
@@ -78,7 +83,7 @@ func (byHeader) Authenticate(r *http.Request) (molecule.Principal, error) {
 	if !ok {
 		return molecule.Principal{}, molecule.Errorf(molecule.Unauthenticated, "a valid token is needed")
 	}
-	p := molecule.Principal{Name: "token:test"}
+	p := molecule.Principal{Name: "token:test", Fresh: r.Header.Get(stale) == ""}
 	for _, s := range scopes {
 		p.Scopes = append(p.Scopes, molecule.Scope(s))
 	}
@@ -87,6 +92,9 @@ func (byHeader) Authenticate(r *http.Request) (molecule.Principal, error) {
 
 // Source implements Authenticator.
 func (byHeader) Source(*http.Request) string { return "socket" }
+
+// AdmitNobody implements Authenticator.
+func (byHeader) AdmitNobody(*http.Request) error { return nil }
 
 // face is the API with fake services.
 type face struct {
@@ -101,7 +109,7 @@ func newFace(s services, change ...func(*Deps)) face {
 	var refused []molecule.AuditRow
 	d := Deps{
 		Agents: s, Schedules: s, Runs: s, Events: s, Liveness: s, Status: s,
-		Audit: s,
+		Audit: s, Tokens: s,
 		Refused: func(_ context.Context, row molecule.AuditRow) error {
 			refused = append(refused, row)
 			return nil
@@ -167,7 +175,7 @@ func TestRoutes_areClosedToNobodyAndToWhoLacksTheScope(t *testing.T) {
 				}
 				return
 			}
-			if rt.policy.scope == "" {
+			if rt.policy.scope == "" && !rt.policy.known {
 				t.Fatal("it declares no policy")
 			}
 			w := f.ask(rt.method, example(rt.path), "")
@@ -175,12 +183,24 @@ func TestRoutes_areClosedToNobodyAndToWhoLacksTheScope(t *testing.T) {
 			if got := w.Header().Get("WWW-Authenticate"); got != "Bearer" {
 				t.Errorf("WWW-Authenticate is %q", got)
 			}
-			for _, s := range molecule.OperateScopes() {
-				if s != rt.policy.scope {
+			if rt.policy.known {
+				return
+			}
+			for _, s := range molecule.Scopes() {
+				if s != rt.policy.scope && s != molecule.ScopeAdmin {
 					wantError(t, f.ask(rt.method, example(rt.path), "", s), molecule.Forbidden, string(rt.policy.scope))
 				}
 			}
-			if writes := rt.method != http.MethodGet; writes != strings.HasSuffix(string(rt.policy.scope), ":write") && rt.policy.scope != molecule.ScopeAdmin {
+			if rt.policy.fresh {
+				r := httptest.NewRequest(rt.method, example(rt.path), nil)
+				r.Header.Set(caller, string(rt.policy.scope))
+				r.Header.Set(stale, "yes")
+				w := httptest.NewRecorder()
+				f.ServeHTTP(w, r)
+				wantError(t, w, molecule.Forbidden, "older than 15m")
+			}
+			reads := strings.HasSuffix(string(rt.policy.scope), ":read")
+			if rt.method != http.MethodGet && reads {
 				t.Errorf("a %s needs only %s", rt.method, rt.policy.scope)
 			}
 		})
@@ -435,6 +455,61 @@ func TestEvents_streamFromWhereTheReaderLeft(t *testing.T) {
 		t.Errorf("asked behind (-got +want):\n%s", diff)
 	}
 }
+
+func TestEvents_endWhenTheTokenOfTheReaderDoes(t *testing.T) {
+	t.Parallel()
+	changed := make(chan struct{}) // closed once, below
+	var revoked atomic.Bool
+	f := newFace(services{events: func(ctx context.Context, _ molecule.EventFilter) iter.Seq2[molecule.Event, error] {
+		return func(func(molecule.Event, error) bool) { <-ctx.Done() }
+	}}, func(d *Deps) {
+		d.TokensChanged = func() <-chan struct{} {
+			if revoked.Load() {
+				return nil
+			}
+			return changed
+		}
+		d.Auth = revocable{&revoked}
+	})
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+wire.PathEvents, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", wire.TypeSSE)
+	r.Header.Set(caller, string(molecule.ScopeAdmin))
+	res, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("the stream is answered %s", res.Status)
+	}
+	revoked.Store(true)
+	close(changed)
+	if _, err := io.ReadAll(res.Body); err != nil { // it ends, or the test's time does
+		t.Errorf("the stream ended with %v", err)
+	}
+}
+
+// revocable authenticates until the token is revoked.
+type revocable struct{ revoked *atomic.Bool }
+
+// Authenticate implements Authenticator.
+func (a revocable) Authenticate(r *http.Request) (molecule.Principal, error) {
+	if a.revoked.Load() {
+		return molecule.Principal{}, molecule.Errorf(molecule.Unauthenticated, "a valid token is needed")
+	}
+	return byHeader{}.Authenticate(r)
+}
+
+// AdmitNobody implements Authenticator.
+func (revocable) AdmitNobody(*http.Request) error { return nil }
+
+// Source implements Authenticator.
+func (revocable) Source(*http.Request) string { return "socket" }
 
 func TestServe_isObservedByRouteAndStatus(t *testing.T) {
 	t.Parallel()

@@ -68,7 +68,11 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request, f molecule
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	out := &stream{w: w, rc: http.NewResponseController(w)}
+	out := &stream{w: w, rc: http.NewResponseController(w), changed: s.tokensChanged}
+	out.still = func() bool {
+		_, err := s.Auth.Authenticate(r)
+		return err == nil
+	}
 	w.Header().Set("Content-Type", wire.TypeSSE)
 	if err := out.send(": open\n\n"); err != nil {
 		return nil // gone before it began
@@ -78,8 +82,10 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request, f molecule
 
 // stream writes server-sent events, each within a deadline.
 type stream struct {
-	w  http.ResponseWriter
-	rc *http.ResponseController
+	w       http.ResponseWriter
+	rc      *http.ResponseController
+	changed func() <-chan struct{} // closed when a token was added or revoked
+	still   func() bool            // whether the reader may still read
 }
 
 // follow sends events and, when there are none, comments that keep proxies
@@ -108,12 +114,21 @@ func (o *stream) follow(
 	})
 	idle := time.NewTicker(keepAlive)
 	defer idle.Stop()
+	changed := o.changed()
 	for {
 		var line string
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-changed:
+			if changed = o.changed(); !o.still() {
+				return nil
+			}
+			continue
 		case <-idle.C:
+			if !o.still() { // it has expired
+				return nil
+			}
 			line = ": keep-alive\n\n"
 		case l, ok := <-lines:
 			if !ok {
@@ -125,6 +140,14 @@ func (o *stream) follow(
 			return nil
 		}
 	}
+}
+
+// tokensChanged is TokensChanged, or what is never closed.
+func (s *Server) tokensChanged() <-chan struct{} {
+	if s.TokensChanged == nil {
+		return nil
+	}
+	return s.TokensChanged()
 }
 
 // frame returns e as one server-sent event.

@@ -135,13 +135,19 @@ func (s *Server) admit(rt route, r **http.Request) error {
 	switch {
 	case err == nil:
 		*r = (*r).WithContext(molecule.WithPrincipal((*r).Context(), p))
-	case rt.policy.open:
-		return nil
+	case rt.policy.open && molecule.CodeOf(err) == molecule.Unauthenticated:
+		return s.Auth.AdmitNobody(*r)
 	default:
 		return err
 	}
-	if !rt.policy.open && !p.May(rt.policy.scope) {
+	switch {
+	case rt.policy.open, rt.policy.known:
+		return nil
+	case !p.May(rt.policy.scope):
 		return molecule.Errorf(molecule.Forbidden, "%s may not do this: it lacks the scope %s", p.Name, rt.policy.scope)
+	case rt.policy.fresh && !p.Fresh:
+		return molecule.Errorf(molecule.Forbidden, "%s may not do this with a token that is older than %s", p.Name, molecule.Duration(molecule.FreshFor)).
+			WithHint("use the unix socket, or a token that was made just now")
 	}
 	return nil
 }
@@ -161,8 +167,11 @@ func (s *Server) logFailure(r *http.Request, err error) {
 // writeError answers err in the envelope.
 func writeError(w http.ResponseWriter, err error) {
 	code := molecule.CodeOf(err)
-	if code == molecule.Unauthenticated {
+	switch code {
+	case molecule.Unauthenticated:
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	case molecule.RateLimited, molecule.Unavailable:
+		w.Header().Set("Retry-After", "1")
 	}
 	_ = encode(w, wire.Status(code), wire.EncodeError(err)) // an envelope always encodes
 }

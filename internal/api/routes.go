@@ -8,9 +8,11 @@ import (
 )
 
 // policy says who may use a route. It has no usable zero value: a route is
-// either open or needs a scope.
+// open, for everybody who is known, or needs a scope.
 type policy struct {
 	open  bool
+	known bool
+	fresh bool // whoever uses it has proved himself just now
 	scope molecule.Scope
 }
 
@@ -19,6 +21,12 @@ func open() policy { return policy{open: true} }
 
 // needs lets in a principal that has the scope.
 func needs(s molecule.Scope) policy { return policy{scope: s} }
+
+// known lets in every principal.
+func known() policy { return policy{known: true} }
+
+// freshly is needs for a principal that proved itself just now.
+func freshly(s molecule.Scope) policy { return policy{scope: s, fresh: true} }
 
 // handler answers one request or returns why it could not.
 type handler func(w http.ResponseWriter, r *http.Request) error
@@ -88,6 +96,11 @@ func (s *Server) routes() []route {
 		{"GET", wire.PathIncidents, needs(live), s.incidentList},
 		{"GET", wire.PathIncidents + "/{ref}", needs(live), s.incident},
 		{"POST", wire.PathIncidents + "/{ref}/ack", needs(schedW), s.ackIncident},
+
+		{"GET", wire.PathWhoAmI, known(), s.whoAmI},
+		{"GET", wire.PathTokens, needs(molecule.ScopeTokensAdmin), s.tokenList},
+		{"POST", wire.PathTokens, freshly(molecule.ScopeTokensAdmin), s.createToken},
+		{"DELETE", wire.PathTokens + "/{ref}", freshly(molecule.ScopeTokensAdmin), s.revokeToken},
 
 		{"GET", wire.PathAudit, needs(molecule.ScopeAdmin), s.auditList},
 		{"POST", wire.PathAudit + "/verify", needs(molecule.ScopeAdmin), s.verifyAudit},

@@ -12,6 +12,9 @@ import (
 // Authenticator says who is asking, or why nobody may.
 type Authenticator interface {
 	Authenticate(r *http.Request) (molecule.Principal, error)
+	// AdmitNobody returns an error for a request without a principal from where
+	// too many come.
+	AdmitNobody(r *http.Request) error
 	// Source says where a request comes from: socket, or an address.
 	Source(r *http.Request) string
 }
@@ -25,6 +28,7 @@ type Deps struct {
 	Events    molecule.EventService
 	Incidents molecule.IncidentService
 	Audit     molecule.AuditService
+	Tokens    molecule.TokenService
 	Liveness  molecule.LivenessService
 	Status    molecule.StatusService
 
@@ -32,6 +36,9 @@ type Deps struct {
 	// ready; none means ready. It answers from memory.
 	Ready   func() []string
 	Metrics http.Handler
+	// TokensChanged returns what is closed when a token was added or revoked:
+	// whoever is served for long is then asked again who he is. nil: never.
+	TokensChanged func() <-chan struct{}
 	// Refused keeps an attempt that was not allowed in the audit trail.
 	Refused func(ctx context.Context, row molecule.AuditRow) error
 	Auth    Authenticator

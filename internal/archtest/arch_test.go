@@ -44,6 +44,8 @@ var layers = map[string][]string{ // never written
 	"internal/registry":  {"L0", "L1"},
 	"internal/relay":     {"L0", "L1"},
 	"internal/incident":  {"L0", "L1"},
+	"internal/watchdog":  {"L0", "L1"}, // not scheduler, not dispatch: it watches them
+	"internal/inbox":     {"L0", "L1"},
 	"internal/retention": {"L0", "L1"},
 	"internal/api":       {"L0", "L1", "internal/tenant", "internal/auth"},
 
@@ -57,7 +59,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
-	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/retention", "internal/api"}
+	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/watchdog", "internal/retention", "internal/api"}
 )
 
 // homes says where each third-party library lives. A library that is not here
@@ -76,8 +78,9 @@ var homes = map[string][]string{ // never written
 	"github.com/adhocore/gronx":           {"internal/cron"},
 	"github.com/a2aproject/a2a-go/v2":     {"internal/a2a"},
 	"github.com/prometheus/client_golang": {"internal/daemon"},
-	"golang.org/x/sys/unix":               {"internal/auth", "internal/execagent", "internal/sqlite"},
-	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident"},
+	"golang.org/x/sys/unix":               {"internal/auth", "internal/daemon", "internal/execagent", "internal/sqlite"},
+	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident", "internal/inbox"},
+	"golang.org/x/time/rate":              {"internal/auth"},
 }
 
 // source is one production file.

@@ -28,6 +28,7 @@ type Options struct {
 // use.
 type Authenticator struct {
 	tokens *Tokens
+	limits *limits
 	admins []uint32
 	hosts  []string
 }
@@ -41,6 +42,7 @@ func New(o Options) (*Authenticator, error) {
 	}
 	a := &Authenticator{
 		tokens: o.Tokens,
+		limits: newLimits(),
 		admins: append(operators, 0, uint32(os.Geteuid())), // a uid fits: the kernel's has 32 bits
 		hosts:  []string{"localhost", "127.0.0.1", "::1"},
 	}
@@ -55,17 +57,27 @@ func New(o Options) (*Authenticator, error) {
 
 // Authenticate returns who is asking: on the unix socket the peer, over TCP the
 // bearer of a token. Nobody is Unauthenticated, a request that a web page could
-// have caused is Forbidden.
+// have caused is Forbidden, and who asks too often RateLimited: of a wrong token
+// the answer then takes a second, and a right one is never slowed by it.
 func (a *Authenticator) Authenticate(r *http.Request) (molecule.Principal, error) {
 	o, ok := r.Context().Value(originKey{}).(origin)
+	ask := a.bearer
 	switch {
 	case !ok:
 		return molecule.Principal{}, molecule.Errorf(molecule.Internal, "connection of unknown origin")
 	case o.socket:
-		return a.peer(o, r)
+		ask = a.peer
 	}
-	return a.bearer(o, r)
+	p, err := ask(o, r)
+	if err != nil {
+		return p, err
+	}
+	return p, a.limits.admit(p)
 }
+
+// AdmitNobody returns an error for a request without a principal from where too
+// many come.
+func (a *Authenticator) AdmitNobody(r *http.Request) error { return a.limits.admitNobody(a.Source(r)) }
 
 // peer returns the principal behind a connection to the socket.
 func (a *Authenticator) peer(o origin, r *http.Request) (molecule.Principal, error) {
@@ -83,7 +95,7 @@ func (a *Authenticator) peer(o origin, r *http.Request) (molecule.Principal, err
 	if slices.Contains(a.admins, o.peer.UID) {
 		scopes = []molecule.Scope{molecule.ScopeAdmin}
 	}
-	return molecule.Principal{Name: fmt.Sprintf("uid:%d", o.peer.UID), Scopes: scopes, Local: true, Source: sourceSocket}, nil
+	return molecule.Principal{Name: fmt.Sprintf("uid:%d", o.peer.UID), Scopes: scopes, Local: true, Source: sourceSocket, Fresh: true}, nil
 }
 
 // bearer returns the principal behind a token.
@@ -96,11 +108,18 @@ func (a *Authenticator) bearer(o origin, r *http.Request) (molecule.Principal, e
 	t, ok := a.tokens.Check(presented(r), now)
 	if !ok {
 		// One answer for every way a token can be wrong, or missing.
-		return molecule.Principal{}, molecule.Errorf(molecule.Unauthenticated, "a valid token is needed").
+		var err error = molecule.Errorf(molecule.Unauthenticated, "a valid token is needed").
 			WithHint("send Authorization: Bearer TOKEN, or use the unix socket")
+		if len(r.Header["Authorization"]) > 0 {
+			err = a.limits.failed(r.Context(), a.Source(r), err)
+		}
+		return molecule.Principal{}, err
 	}
 	a.tokens.use(t.ID, now)
-	return molecule.Principal{Name: "token:" + t.ID, Scopes: t.Scopes, TokenID: t.ID, AgentID: t.AgentID, Source: a.Source(r)}, nil
+	return molecule.Principal{
+		Name: "token:" + t.ID, Scopes: t.Scopes, TokenID: t.ID, AgentID: t.AgentID, Source: a.Source(r),
+		Fresh: now.Sub(t.CreatedAt).Abs() < molecule.FreshFor, // a clock that was set back makes none older
+	}, nil
 }
 
 // Departed returns the agent whose token a request carries, if that token was

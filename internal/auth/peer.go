@@ -90,7 +90,7 @@ func uids(names []string) ([]uint32, error) {
 			u, err := user.Lookup(name)
 			if err != nil {
 				return nil, molecule.Errorf(molecule.Invalid, "auth.operators names %q, who is no user of this machine",
-					molecule.Excerpt(name, 64)).WithCause(err)
+					molecule.Excerpt(name, 64)).WithCause(err).WithHint("name users or uids of this machine")
 			}
 			id = u.Uid
 		}

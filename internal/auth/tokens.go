@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -98,6 +100,25 @@ func (ts *Tokens) RevokeAgent(agentID string, at time.Time) {
 		}
 	}
 	ts.tell()
+}
+
+// all returns what is known of every token, newest first.
+func (ts *Tokens) all() []molecule.Token {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	list := slices.Collect(maps.Values(ts.byID))
+	slices.SortFunc(list, func(a, b molecule.Token) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return list
+}
+
+// token returns the token of an id.
+func (ts *Tokens) token(id string) (molecule.Token, bool) {
+	ts.mu.RLock()
+	defer ts.mu.RUnlock()
+	t, ok := ts.byID[id]
+	return t, ok
 }
 
 // Check returns what is known of a presented token, and whether it may be used

@@ -92,6 +92,15 @@ func (a *app) completeCalendars(cmd *cobra.Command, args []string, prefix string
 	})(cmd, args, prefix)
 }
 
+// completeTokens offers the ids of the tokens that are good.
+func (a *app) completeTokens(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		all, err := s.client.Tokens(ctx)
+		all = slices.DeleteFunc(all, func(t molecule.Token) bool { return !t.Live(a.now()) })
+		return namesOf(all, func(t molecule.Token) string { return t.ID }), err
+	})(cmd, args, prefix)
+}
+
 // completeRuns offers the ids of the newest runs.
 func (a *app) completeRuns(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {

@@ -10,9 +10,9 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// maxTokenBytes is far above any token, and far below any file given by
+// MaxTokenBytes is far above any token, and far below any file given by
 // mistake.
-const maxTokenBytes = 4096
+const MaxTokenBytes = 4096
 
 // ReadToken reads the token in the file at path. The file must be a regular
 // one that only its owner may read; a symbolic link is refused, because whoever
@@ -33,13 +33,19 @@ func ReadToken(path string) (molecule.Secret, error) {
 	if err := private(f); err != nil {
 		return molecule.Secret{}, err
 	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxTokenBytes+1))
+	raw, err := io.ReadAll(io.LimitReader(f, MaxTokenBytes+1))
 	if err != nil {
 		return molecule.Secret{}, molecule.Errorf(molecule.Invalid, "token file %s cannot be read", path).WithCause(cause(err))
 	}
+	return ParseToken("token file "+path, raw)
+}
+
+// ParseToken returns the token that raw, which came from where, holds in its one
+// line.
+func ParseToken(where string, raw []byte) (molecule.Secret, error) {
 	token := strings.TrimSpace(string(raw))
-	if token == "" || len(raw) > maxTokenBytes || strings.ContainsFunc(token, notInToken) {
-		return molecule.Secret{}, molecule.Errorf(molecule.Invalid, "token file %s holds no token", path).
+	if token == "" || len(raw) > MaxTokenBytes || strings.ContainsFunc(token, notInToken) {
+		return molecule.Secret{}, molecule.Errorf(molecule.Invalid, "%s holds no token", where).
 			WithHint("it must be one line that begins with mol_")
 	}
 	return molecule.NewSecret(token), nil

@@ -81,7 +81,7 @@ func configFlags(cmd *cobra.Command, path *string) {
 	f.StringVar(path, "config", os.Getenv("MOLECULE_CONFIG"), "configuration file (default /etc/moleculed/moleculed.yaml, if it exists)")
 	f.String("data-dir", "", "directory of the database")
 	f.String("org-id", "", "organisation this daemon serves")
-	f.StringArray("listen", nil, "unix://PATH or http://HOST:PORT; repeat it; replaces the defaults")
+	f.StringArray("listen", nil, "unix://PATH or http(s)://HOST:PORT; repeat it; replaces the defaults")
 	f.String("log-format", "", "text or json")
 	f.String("log-level", "", "debug, info, warn or error")
 }
@@ -98,6 +98,9 @@ runs, a while for those under way, the database last.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := LoadConfig(path, cmd.Flags())
 			if err != nil {
+				return err
+			}
+			if err := harden(); err != nil {
 				return err
 			}
 			log := newLogger(stderr, cfg.Log)

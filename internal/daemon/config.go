@@ -50,6 +50,8 @@ type NetworkConfig struct {
 	AllowSinkHosts []string `yaml:"allow_sink_hosts"`
 	SinkProxy      string   `yaml:"sink_proxy"`
 	BehindTLSProxy bool     `yaml:"behind_tls_proxy"`
+	TLSCert        string   `yaml:"tls_cert"`
+	TLSKey         string   `yaml:"tls_key"`
 }
 
 // TenantConfig says which proof of the organisation counts.
@@ -130,6 +132,9 @@ func readFile(path string, cfg *Config) error {
 	named := path != ""
 	if !named {
 		path = systemConfig
+	}
+	if err := ownFile(path); err != nil {
+		return err
 	}
 	text, err := os.ReadFile(path)
 	switch {
@@ -269,6 +274,8 @@ func settings() []setting {
 		{"network.allow_sink_hosts", list(func(c *Config) *[]string { return &c.Network.AllowSinkHosts })},
 		{"network.sink_proxy", text(func(c *Config) *string { return &c.Network.SinkProxy })},
 		{"network.behind_tls_proxy", parsed(func(c *Config) *bool { return &c.Network.BehindTLSProxy }, strconv.ParseBool)},
+		{"network.tls_cert", text(func(c *Config) *string { return &c.Network.TLSCert })},
+		{"network.tls_key", text(func(c *Config) *string { return &c.Network.TLSKey })},
 		{"tenant.trust_fly_replay", text(func(c *Config) *string { return &c.Tenant.TrustFlyReplay })},
 		{"dispatch.max_in_progress", parsed(func(c *Config) *int { return &c.Dispatch.MaxInProgress }, strconv.Atoi)},
 		{"dispatch.drain", parsed(func(c *Config) *time.Duration { return &c.Dispatch.Drain }, time.ParseDuration)},

@@ -140,7 +140,7 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 	for name, value := range map[string]string{
 		"ORG_ID": "acme", "DATA_DIR": "/d", "LISTEN": "unix:///a,http://127.0.0.1:1", "AUTH_OPERATORS": "ann bob",
 		"NETWORK_LOCAL_AGENTS": "off", "NETWORK_RESOLVER": "10.0.0.1:53", "NETWORK_ALLOW_PREFIXES": "100.64.0.0/11",
-		"NETWORK_ALLOW_SINK_HOSTS": "http://127.0.0.1:1", "NETWORK_SINK_PROXY": "http://10.0.0.2:3128", "NETWORK_BEHIND_TLS_PROXY": "true", "TENANT_TRUST_FLY_REPLAY": "off", "DISPATCH_MAX_IN_PROGRESS": "7",
+		"NETWORK_ALLOW_SINK_HOSTS": "http://127.0.0.1:1", "NETWORK_SINK_PROXY": "http://10.0.0.2:3128", "NETWORK_BEHIND_TLS_PROXY": "true", "NETWORK_TLS_CERT": "/c", "NETWORK_TLS_KEY": "/k", "TENANT_TRUST_FLY_REPLAY": "off", "DISPATCH_MAX_IN_PROGRESS": "7",
 		"DISPATCH_DRAIN": "3s", "RETENTION_RUNS": "7", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
 		"AUDIT_EXPORT_FILE": "/h", "AUDIT_EXPORT_URL": "https://a.example/heads", "AUDIT_EXPORT_EVERY": "5m",
 	} {
@@ -151,7 +151,7 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 		OrgID: &org, DataDir: &dir, Listen: []string{"unix:///a", "http://127.0.0.1:1"},
 		Auth: AuthConfig{Operators: []string{"ann", "bob"}},
 		Network: NetworkConfig{
-			LocalAgents: "off", Resolver: "10.0.0.1:53", AllowPrefixes: []string{"100.64.0.0/11"}, BehindTLSProxy: true,
+			LocalAgents: "off", Resolver: "10.0.0.1:53", AllowPrefixes: []string{"100.64.0.0/11"}, BehindTLSProxy: true, TLSCert: "/c", TLSKey: "/k",
 			AllowSinkHosts: []string{"http://127.0.0.1:1"}, SinkProxy: "http://10.0.0.2:3128",
 		},
 		Tenant: TenantConfig{TrustFlyReplay: "off"},

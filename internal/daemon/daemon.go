@@ -21,6 +21,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/execagent"
+	"github.com/molecule-ai/molecli/internal/inbox"
 	"github.com/molecule-ai/molecli/internal/incident"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
@@ -47,6 +48,7 @@ type Daemon struct {
 	books      *bookkeeper
 	incidents  *incident.Keeper
 	heads      *audit.Exporter
+	inbox      *inbox.Service
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
 	retention  *retention.Keeper
@@ -108,7 +110,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	if err := d.incidents.Load(ctx); err != nil {
 		return err
 	}
-	if d.listeners, err = bind(ctx, at, d.cfg.Network.BehindTLSProxy); err != nil {
+	if d.listeners, err = bind(ctx, at, d.cfg.Network); err != nil {
 		return err
 	}
 	d.guard.SetBound(ports(d.listeners))
@@ -173,10 +175,12 @@ type services struct {
 func (d *Daemon) running() *metrics {
 	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
 	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() }, d.incidents.Counts)
+	d.inbox = inbox.New(inbox.Options{Store: d.store, OrgID: d.cfg.Org(), Log: d.log.With("subsystem", "inbox")})
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
 		Couriers: map[molecule.AgentKind]dispatch.Courier{
 			molecule.AgentPush: a2a.New(a2a.Options{Guard: d.guard}),
+			molecule.AgentPoll: d.inbox,
 			molecule.AgentExec: execagent.New(execagent.Options{
 				Log: d.log, MaxChildren: d.cfg.Dispatch.MaxInProgress,
 			}),
@@ -192,7 +196,7 @@ func (d *Daemon) running() *metrics {
 		Store: d.store, Events: d.relay, Dispatcher: d.dispatcher, OrgID: d.cfg.Org(),
 	})
 	d.scheduler = scheduler.New(scheduler.Options{
-		Store: d.store, Dispatcher: d.dispatcher, Service: service, OrgID: d.cfg.Org(),
+		Store: d.claims(), Dispatcher: d.dispatcher, Service: service, OrgID: d.cfg.Org(),
 		Jump: scheduler.NewWallClock().Jump,
 		Log:  d.log.With("subsystem", "scheduler"),
 	})
@@ -201,7 +205,7 @@ func (d *Daemon) running() *metrics {
 		Log: d.log.With("subsystem", "retention"),
 	})
 	d.services.agents, d.services.schedules = registry.New(registry.Options{
-		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve,
+		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve, Reserved: d.inbox.ReplyAddress(),
 	}), service
 	return m
 }
@@ -229,6 +233,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	return api.New(api.Deps{
 		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
 		Audit: audit.NewService(d.store), Refused: d.store.AppendAudit,
+		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.
@@ -239,10 +244,14 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	}), nil
 }
 
-// urlOf writes a bound address as --listen and --endpoint do.
-func urlOf(a net.Addr) string {
+// urlOf writes where a listener is bound as --listen and --endpoint do.
+func urlOf(l net.Listener) string {
+	a := l.Addr()
 	if a.Network() == "unix" {
 		return "unix://" + a.String()
+	}
+	if _, ok := l.(*secured); ok {
+		return "https://" + a.String()
 	}
 	return "http://" + a.String()
 }
@@ -252,7 +261,7 @@ func urlOf(a net.Addr) string {
 func (d *Daemon) Addr(network string) string {
 	for _, l := range d.listeners {
 		if l.Addr().Network() == network {
-			return urlOf(l.Addr())
+			return urlOf(l)
 		}
 	}
 	return ""
@@ -308,7 +317,7 @@ func (d *Daemon) lastBooks(ctx context.Context) error {
 func (d *Daemon) listening() []string {
 	var all []string
 	for _, l := range d.listeners {
-		all = append(all, urlOf(l.Addr()))
+		all = append(all, urlOf(l))
 	}
 	return all
 }
@@ -329,7 +338,7 @@ func (d *Daemon) serve(ctx context.Context, stop context.CancelCauseFunc) error 
 	for _, l := range d.listeners {
 		serving.Go(func() {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				stop(fmt.Errorf("serve %s: %w", urlOf(l.Addr()), err))
+				stop(fmt.Errorf("serve %s: %w", urlOf(l), err))
 			}
 		})
 	}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,6 +29,7 @@ const (
 type address struct {
 	network string // unix or tcp
 	where   string // path or host:port
+	secure  bool   // of tcp: TLS
 	named   bool   // by the operator, whose directory is not ours to judge
 }
 
@@ -35,6 +37,9 @@ type address struct {
 func (a address) String() string {
 	if a.network == "unix" {
 		return "unix://" + a.where
+	}
+	if a.secure {
+		return "https://" + a.where
 	}
 	return "http://" + a.where
 }
@@ -78,10 +83,10 @@ func addresses(listen []string) ([]address, error) {
 	return all, nil
 }
 
-// parseAddress reads unix://PATH or http://HOST:PORT.
+// parseAddress reads unix://PATH or http(s)://HOST:PORT.
 func parseAddress(raw string) (address, error) {
 	bad := molecule.Errorf(molecule.Invalid, "listen address %q is not valid", raw).
-		WithHint("write unix:///path/to.sock or http://HOST:PORT")
+		WithHint("write unix:///path/to.sock, http://HOST:PORT or https://HOST:PORT")
 	if path, ok := strings.CutPrefix(raw, "unix://"); ok {
 		if !filepath.IsAbs(path) {
 			return address{}, bad
@@ -89,10 +94,10 @@ func parseAddress(raw string) (address, error) {
 		return address{network: "unix", where: path, named: true}, nil
 	}
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" || u.Port() == "" || u.Path != "" || u.User != nil || u.RawQuery != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Port() == "" || u.Path != "" || u.User != nil || u.RawQuery != "" {
 		return address{}, bad
 	}
-	return address{network: "tcp", where: u.Host, named: true}, nil
+	return address{network: "tcp", where: u.Host, secure: u.Scheme == "https", named: true}, nil
 }
 
 // runtimeDir is where the socket goes when nobody says.
@@ -115,10 +120,14 @@ func runtimeDir() (string, error) {
 
 // bind opens the listeners. Call it with the lock of the data directory held:
 // then a socket file that nobody listens on is a leftover and is replaced.
-func bind(ctx context.Context, all []address, behindTLSProxy bool) ([]net.Listener, error) {
+func bind(ctx context.Context, all []address, cfg NetworkConfig) ([]net.Listener, error) {
+	secret, err := cfg.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
 	var open []net.Listener
 	for _, a := range all {
-		l, err := a.listen(ctx, behindTLSProxy)
+		l, err := a.listen(ctx, cfg.BehindTLSProxy, secret)
 		if err != nil {
 			for _, l := range open {
 				err = errors.Join(err, l.Close())
@@ -130,20 +139,29 @@ func bind(ctx context.Context, all []address, behindTLSProxy bool) ([]net.Listen
 	return open, nil
 }
 
-func (a address) listen(ctx context.Context, behindTLSProxy bool) (net.Listener, error) {
-	if a.network == "unix" {
+func (a address) listen(ctx context.Context, behindTLSProxy bool, secret *tls.Config) (net.Listener, error) {
+	switch {
+	case a.network == "unix":
 		return a.listenUnix(ctx)
-	}
-	if !a.loopback() && !behindTLSProxy {
+	case a.secure && secret == nil:
+		return nil, molecule.Errorf(molecule.Invalid, "%s needs a certificate", a).
+			WithHint("name its files in network.tls_cert and network.tls_key")
+	case !a.secure && !a.loopback() && !behindTLSProxy:
 		return nil, molecule.Errorf(molecule.Invalid, "%s is reachable from other machines without TLS", a).
-			WithHint("put a proxy that speaks TLS in front and set network.behind_tls_proxy: true, or listen on 127.0.0.1")
+			WithHint("listen on https, put a proxy that speaks TLS in front and set network.behind_tls_proxy: true, or listen on 127.0.0.1")
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.where)
 	if err != nil {
 		return nil, a.cannot(err)
 	}
+	if a.secure {
+		return &secured{Listener: tls.NewListener(l, secret)}, nil
+	}
 	return l, nil
 }
+
+// secured is a listener of TLS, and known as one.
+type secured struct{ net.Listener }
 
 func (a address) listenUnix(ctx context.Context) (net.Listener, error) {
 	if !a.named {

@@ -29,7 +29,9 @@ func TestAddresses_readsWhatListenTakes(t *testing.T) {
 		{"http://example.com:7420", true, false},
 		{"unix://relative.sock", false, false},
 		{"unix://", false, false},
-		{"https://127.0.0.1:7420", false, false},
+		{"https://127.0.0.1:7420", true, true},
+		{"https://0.0.0.0:7420", true, false},
+		{"ftp://127.0.0.1:7420", false, false},
 		{"http://127.0.0.1", false, false},
 		{"http://127.0.0.1:7420/path", false, false},
 		{"http://user@127.0.0.1:7420", false, false},
@@ -79,6 +81,7 @@ func TestBind_refusesWhatIsNotSafeOrNotFree(t *testing.T) {
 		says      string
 	}{
 		{"every interface without TLS", "http://0.0.0.0:0", molecule.Invalid, "reachable from other machines without TLS"},
+		{"TLS without a certificate", "https://127.0.0.1:0", molecule.Invalid, "needs a certificate"},
 		{"a port that is taken", "http://" + taken.Addr().String(), molecule.Conflict, "somebody else does"},
 		{"a socket that answers", "unix://" + filepath.Join(dir, "live"), molecule.Conflict, "somebody else does"},
 		{"a file that is no socket", "unix://" + file, molecule.Conflict, "is not a socket"},
@@ -89,7 +92,7 @@ func TestBind_refusesWhatIsNotSafeOrNotFree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		open, err := bind(t.Context(), all, false)
+		open, err := bind(t.Context(), all, NetworkConfig{})
 		if molecule.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) || open != nil {
 			t.Errorf("%s: %v, %v; want %q", tt.name, open, err, tt.says)
 		}
@@ -118,7 +121,7 @@ func TestBind_replacesTheSocketOfADeadDaemon(t *testing.T) {
 	if err := dead.Close(); err != nil {
 		t.Fatal(err)
 	}
-	open, err := bind(t.Context(), []address{{network: "unix", where: path, named: true}}, false)
+	open, err := bind(t.Context(), []address{{network: "unix", where: path, named: true}}, NetworkConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/audit"
+	"github.com/molecule-ai/molecli/internal/auth"
 	"github.com/molecule-ai/molecli/internal/client"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/moleculetest"
@@ -98,7 +99,7 @@ func serveWith(t testing.TB, change func(*Config), before func(*Daemon) error) *
 
 // administrator is who asks on the socket.
 func administrator() molecule.Principal {
-	return molecule.Principal{Name: "uid:0", Scopes: []molecule.Scope{molecule.ScopeAdmin}, Local: true, Source: "socket"}
+	return molecule.Principal{Name: "uid:0", Scopes: []molecule.Scope{molecule.ScopeAdmin}, Local: true, Source: "socket", Fresh: true}
 }
 
 func TestServices_passTheSuites(t *testing.T) {
@@ -109,7 +110,7 @@ func TestServices_passTheSuites(t *testing.T) {
 		return moleculetest.Services{
 			Agents: s.agents, Schedules: s.schedules, Calendars: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
 			Incidents: d.incidents, OpenIncident: d.incidents.Open,
-			Audit:   audit.NewService(d.store),
+			Audit: audit.NewService(d.store), Tokens: auth.NewService(d.store, d.tokens),
 			Context: molecule.WithPrincipal(context.Background(), administrator()),
 		}
 	})
@@ -125,7 +126,7 @@ func TestClient_passesTheSuites(t *testing.T) {
 		}
 		return moleculetest.Services{
 			Agents: c, Schedules: c, Calendars: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
-			Incidents: c, OpenIncident: d.incidents.Open, Audit: c,
+			Incidents: c, OpenIncident: d.incidents.Open, Audit: c, Tokens: c,
 		}
 	})
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"time"
 
+	"github.com/molecule-ai/molecli/internal/scheduler"
 	"github.com/molecule-ai/molecli/internal/supervised"
+	"github.com/molecule-ai/molecli/internal/watchdog"
 )
 
 // subsystem is one row of the table of everything that is watched.
@@ -28,10 +30,29 @@ func (d *Daemon) subsystems() []subsystem {
 		{"bookkeeper", 30 * time.Second, limit, grace, true, d.books.Run},
 		{"incident-keeper", 30 * time.Second, limit, grace, true, d.incidents.Run},
 		{"audit-exporter", 2 * d.cfg.Audit.ExportEvery, limit, grace, true, d.heads.Run},
+		{"inbox", 30 * time.Second, limit, grace, true, d.inbox.Run},
 		{"retention", time.Hour, limit, grace, true, d.retention.Run},
 		{"dispatcher", 30 * time.Second, limit, drain, false, d.dispatcher.Run},
 		{"scheduler", 30 * time.Second, limit, grace, false, d.scheduler.Run},
+		// Behind whom they watch: while it stops nobody is missed.
+		{"trouble-watchdog", 30 * time.Second, limit, grace, true, d.troubles().Run},
+		{"missed-run-watchdog", 30 * time.Second, limit, grace, true, d.slots().Run},
 	}
+}
+
+// slots makes what finds slots that nobody fired. It shares nothing with the
+// scheduler, not even the clock it holds against the one on the wall.
+func (d *Daemon) slots() *watchdog.Slots {
+	return watchdog.NewSlots(watchdog.SlotOptions{
+		Store: d.store, Incidents: d.incidents, Jump: scheduler.NewWallClock().Jump, Log: d.log.With("subsystem", "missed-run-watchdog"),
+	})
+}
+
+// troubles makes what finds schedules and runs that wait for a person.
+func (d *Daemon) troubles() *watchdog.Troubles {
+	return watchdog.NewTroubles(watchdog.TroubleOptions{
+		Store: d.store, Incidents: d.incidents, Changed: d.relay.Seen(), Log: d.log.With("subsystem", "trouble-watchdog"),
+	})
 }
 
 // names returns what is watched, also what was added beside the table.

@@ -197,7 +197,7 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 			return nil
 		}
 		reply := j.deliver(agent, courier, attempt, deadline)
-		if reply.Failure == molecule.FailShutdown && agent.Kind == molecule.AgentPush {
+		if reply.Failure == molecule.FailShutdown && agent.Kind != molecule.AgentExec {
 			return j.leave()
 		}
 		v := j.judge(reply)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -110,7 +111,7 @@ func judgeFailure(r molecule.Reply) Verdict {
 // judgeDeadline tells an agent that works too long from one that is not there.
 func judgeDeadline(r molecule.Reply) Verdict {
 	if !r.Answered && !r.CardAnswered {
-		return Verdict{Outcome: molecule.OutcomeHung, Reason: "no reply to the prompt nor to a probe of its card"}
+		return Verdict{Outcome: molecule.OutcomeHung, Reason: cmp.Or(r.Detail, "no reply to the prompt nor to a probe of its card")}
 	}
 	reason := "the deadline passed" + agreed(r)
 	if r.Task.Interrupted() {

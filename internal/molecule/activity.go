@@ -33,6 +33,8 @@ func (t ActivityType) Known() bool {
 const (
 	MaxActivities   = 500              // rows in one answer
 	MaxInbox        = 1000             // rows that wait for one agent
+	MaxInboxBytes   = 64 << 20         // in them
+	MaxHandOutBytes = 8 << 20          // in one answer, but for its first row
 	MaxHandOuts     = 5                // of one message
 	ActivityLease   = 5 * time.Minute  // how long what was handed out is believed to be in work
 	MaxActivityWait = 50 * time.Second // how long a question may wait for something new
@@ -74,14 +76,14 @@ type ActivityFilter struct {
 	HandOut bool
 }
 
-// What is in the cause of an error that a caller may want to tell apart.
-var (
-	// ErrNotKept is in the cause of a NotFound for a row that was there, or may
-	// have been.
-	ErrNotKept = errors.New("no longer kept")
-	// ErrOverBudget is in the cause of a Forbidden because a budget leaves nothing.
-	ErrOverBudget = errors.New("the budget leaves nothing")
-)
+// Fate is what became of the row of a run.
+type Fate struct {
+	Answer    *Answer // what the agent replied; nil: nothing yet
+	HandedOut bool    // the agent has it, or had it
+}
+
+// ErrOverBudget is in the cause of a Forbidden because a budget leaves nothing.
+var ErrOverBudget = errors.New("the budget leaves nothing")
 
 // Inbox keeps what agents are sent until they ask for it, and takes what they
 // reply.
@@ -95,7 +97,7 @@ type Inbox interface {
 	// Log keeps a row that nobody has to ask for.
 	Log(ctx context.Context, a *Activity) error
 	// Activities returns rows of an agent. A filter whose After is not kept any
-	// more is NotFound with ErrNotKept.
+	// more is Gone.
 	Activities(ctx context.Context, f ActivityFilter) ([]Activity, error)
 	// Arrivals returns a channel that is closed when something new arrives for an
 	// agent.

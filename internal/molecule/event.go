@@ -21,6 +21,8 @@ const (
 	EventAgentCreated     = "agent.created"
 	EventAgentUpdated     = "agent.updated"
 	EventAgentRemoved     = "agent.removed"
+	EventEnrolmentCreated = "enrolment.created"
+	EventAgentSaid        = "agent.said" // to nobody in particular
 	EventAgentOnline      = "agent.online"
 	EventAgentOffline     = "agent.offline"
 	EventAgentDegraded    = "agent.degraded"
@@ -41,6 +43,8 @@ const (
 	EventRunFinished      = "run.finished"
 	EventSchedulesMissed  = "schedules.missed" // a digest of what passed while nobody could fire
 	EventClockJumped      = "clock.jumped"
+	EventTokenCreated     = "token.created"
+	EventTokenRevoked     = "token.revoked"
 	EventCalendarStored   = "calendar.stored"
 	EventCalendarRemoved  = "calendar.removed"
 	EventSubsystem        = "subsystem.changed"

@@ -3,6 +3,7 @@ package molecule
 import (
 	"context"
 	"slices"
+	"time"
 )
 
 // Scope is one thing a principal may do.
@@ -17,8 +18,12 @@ const (
 	ScopeAgentsWrite    Scope = "agents:write"
 	ScopeAgentSelf      Scope = "agent:self"  // what an agent needs for itself, on the platform wire
 	ScopeAgentEnrol     Scope = "agent:enrol" // one registration
-	ScopeAdmin          Scope = "admin"       // everything
+	ScopeTokensAdmin    Scope = "tokens:admin"
+	ScopeAdmin          Scope = "admin" // everything
 )
+
+// Scopes returns every scope that an operator's token may have.
+func Scopes() []Scope { return append(OperateScopes(), ScopeTokensAdmin, ScopeAdmin) }
 
 // OperateScopes returns what a local user who is no administrator may do.
 func OperateScopes() []Scope {
@@ -31,10 +36,16 @@ type Principal struct {
 	Scopes []Scope // what it may do
 	Local  bool    // came over the unix socket, proven by the kernel
 	Source string  // socket, or the address the request came from
+	// Fresh says that it proved itself just now: on the socket, or by a token that
+	// is younger than FreshFor. What cannot be taken back asks for it.
+	Fresh bool
 
 	TokenID string // of the token that was presented; empty on the socket
 	AgentID string // whose token that is; empty: no agent's
 }
+
+// FreshFor is how long a token counts as fresh.
+const FreshFor = 15 * time.Minute
 
 // May reports whether p has the scope; admin has every one.
 func (p Principal) May(s Scope) bool {
@@ -56,7 +67,7 @@ func (p Principal) MayActFor(agentID string, s Scope) bool {
 
 // Daemon returns the principal of work the daemon does by itself.
 func Daemon() Principal {
-	return Principal{Name: "daemon", Scopes: []Scope{ScopeAdmin}, Local: true}
+	return Principal{Name: "daemon", Scopes: []Scope{ScopeAdmin}, Local: true, Fresh: true}
 }
 
 type (

@@ -30,6 +30,7 @@ type Services struct {
 	Events    molecule.EventService
 	Incidents molecule.IncidentService
 	Audit     molecule.AuditService
+	Tokens    molecule.TokenService
 	Liveness  molecule.LivenessService
 	Status    molecule.StatusService
 	// OpenIncident tells of trouble as a part of the daemon would.
@@ -69,6 +70,7 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"an incident is opened once, counted and acknowledged", incidents},
 		{"incidents are listed, filtered and found", incidentLists},
 		{"each change is in the audit trail, which is sound", auditTrail},
+		{"tokens are made, listed and revoked", tokens},
 		{"liveness and status answer", alive},
 	}
 	for _, c := range cases {
@@ -469,7 +471,7 @@ func alive(t *testing.T, s Services) {
 	ctx := s.context(t)
 	l, err := s.Liveness.Liveness(ctx)
 	must(t, err)
-	for _, name := range []string{"scheduler", "dispatcher", "event-relay", "store-writer", "bookkeeper", "incident-keeper", "retention"} {
+	for _, name := range []string{"scheduler", "dispatcher", "event-relay", "store-writer", "bookkeeper", "incident-keeper", "trouble-watchdog", "missed-run-watchdog", "retention"} {
 		if _, ok := l.Subsystems[name]; !ok {
 			t.Errorf("liveness lacks %s: %v", name, l.Subsystems)
 		}

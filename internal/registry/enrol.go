@@ -23,7 +23,7 @@ func (s *Service) CreateEnrolment(ctx context.Context, in *molecule.Enrolment) e
 		return fmt.Errorf("make an enrolment token: %w", err)
 	}
 	t.EnrolName, t.EnrolRole, t.CreatedBy = in.Name, in.Role, molecule.PrincipalFrom(ctx).Name
-	if err := s.store.CreateToken(ctx, &t); err != nil {
+	if err := s.store.CreateEnrolment(ctx, &t); err != nil {
 		return fmt.Errorf("store an enrolment token: %w", err)
 	}
 	s.tokens.Put(t)

@@ -18,6 +18,9 @@ func (s *Service) Register(ctx context.Context, in molecule.Registration) (molec
 		return molecule.Secret{}, err
 	}
 	r := registering{Service: s, in: in, by: molecule.PrincipalFrom(ctx)}
+	if r.nobody() { // what an open window lets in is asked for by somebody all the same
+		ctx = molecule.WithPrincipal(ctx, molecule.Principal{Name: "registration", Source: r.by.Source})
+	}
 	decide := func(a *molecule.Admission) error { return r.decide(ctx, a) }
 	err := s.store.Register(ctx, in.AgentID, r.by.TokenID, decide)
 	if molecule.CodeOf(err) == molecule.Conflict && r.named == byCard {
@@ -110,7 +113,7 @@ func (r *registering) refuseGone(a molecule.Agent) error {
 	case r.nobody() && (!a.RemovedAt.IsZero() || a.Kind == molecule.AgentExec):
 		return molecule.Errorf(molecule.Unauthenticated, "a token is needed to register")
 	case !a.RemovedAt.IsZero():
-		return molecule.Errorf(molecule.NotFound, "the agent was removed").WithHint("register with a new id").WithCause(molecule.ErrNotKept)
+		return molecule.Errorf(molecule.Gone, "the agent was removed").WithHint("register with a new id")
 	case a.Kind == molecule.AgentExec:
 		return molecule.Errorf(molecule.Invalid, "an exec agent does not register")
 	}
@@ -199,9 +202,6 @@ func (r *registering) issue(ctx context.Context, a *molecule.Admission) error {
 	t, secret, err := r.mint(ctx, *a.Agent, a.Now)
 	if err != nil {
 		return err
-	}
-	if r.nobody() {
-		t.CreatedBy = "registration"
 	}
 	a.Store, a.Issue = true, &t
 	r.issued, r.secret = &t, secret

@@ -265,6 +265,10 @@ func TestRegister_anOpenWindowGivesTheTokenOnce(t *testing.T) {
 		t.Error("the second registration was given a token too")
 	}
 	d.enter(t.Context(), polls(a.ID, "b"), molecule.Unauthenticated)
+	page, err := d.db.Audit(t.Context(), molecule.AuditFilter{Principal: "registration"})
+	if err != nil || len(page.Items) != 1 || page.Items[0].Object != "agent/a" {
+		t.Errorf("the audit trail holds %+v, %v", page.Items, err)
+	}
 }
 
 func TestRegister_aClosedWindowGivesNothing(t *testing.T) {
@@ -376,7 +380,7 @@ func TestRemoveAgent_endsItsTokens(t *testing.T) {
 		t.Error("its token is still good")
 	}
 	d.enter(t.Context(), polls(someID, "a"), molecule.Unauthenticated)
-	d.enter(d.bearing(d.enrolment("a", "")), polls(someID, "a"), molecule.NotFound)
+	d.enter(d.bearing(d.enrolment("a", "")), polls(someID, "a"), molecule.Gone)
 }
 
 func TestSetCard_holdsACardToTheSameRules(t *testing.T) {
@@ -400,6 +404,10 @@ func TestCreateEnrolment_isBoundAndEnds(t *testing.T) {
 	e := molecule.Enrolment{Name: "a"}
 	if err := d.CreateEnrolment(admin(t), &e); err != nil {
 		t.Fatal(err)
+	}
+	page, err := d.db.Audit(t.Context(), molecule.AuditFilter{Action: molecule.EventEnrolmentCreated})
+	if err != nil || len(page.Items) != 1 || page.Items[0].Principal != "uid:0" {
+		t.Errorf("the audit trail holds %+v, %v", page.Items, err)
 	}
 	if left := time.Until(e.ExpiresAt); left <= 0 || left > molecule.DefaultEnrolment || e.Token.IsZero() || e.ID == "" {
 		t.Errorf("made %+v", e)

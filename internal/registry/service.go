@@ -26,7 +26,7 @@ type Store interface {
 	Transitions(ctx context.Context, agentID string, limit int) ([]molecule.AgentTransition, error)
 
 	Register(ctx context.Context, agentID, enrolmentID string, decide func(*molecule.Admission) error) error
-	CreateToken(ctx context.Context, t *molecule.Token) error
+	CreateEnrolment(ctx context.Context, t *molecule.Token) error
 	Member(ctx context.Context, id string) (molecule.Agent, error)
 	Members(ctx context.Context) ([]molecule.Agent, error)
 	Peers(ctx context.Context, id string) ([]molecule.Agent, error)

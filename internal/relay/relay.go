@@ -35,12 +35,12 @@ type Store interface {
 type Relay struct {
 	store Store
 	log   *slog.Logger
-	seen  chan struct{} // buffered 1: one signal is enough; never closed
 	begun chan struct{} // closed once last is known, and before anyone subscribes
 
 	mu   sync.Mutex
 	subs map[*subscriber]struct{}
-	last int64 // newest id that was offered to everyone
+	last int64           // newest id that was offered to everyone
+	seen []chan struct{} // each buffered 1: one signal is enough; never closed
 }
 
 // subscriber is one reader's queue. The relay closes it when it is dropped.
@@ -51,7 +51,7 @@ type subscriber struct {
 
 // New returns a Relay that reads from store.
 func New(store Store, log *slog.Logger) *Relay {
-	return &Relay{store: store, log: log, seen: make(chan struct{}, 1), begun: make(chan struct{}), subs: make(map[*subscriber]struct{})}
+	return &Relay{store: store, log: log, begun: make(chan struct{}), subs: make(map[*subscriber]struct{})}
 }
 
 // Run offers committed events to the subscribers until ctx ends. A restart
@@ -93,6 +93,7 @@ func (r *Relay) begin(ctx context.Context) error {
 	r.last = last
 	r.mu.Unlock()
 	close(r.begun)
+	r.signal() // what is skipped here may be news to whoever looked before
 	return nil
 }
 
@@ -165,17 +166,28 @@ func (r *Relay) offer(events []molecule.Event) {
 	}
 }
 
-// signal tells the reader of Seen.
+// signal tells the readers of Seen.
 func (r *Relay) signal() {
-	select {
-	case r.seen <- struct{}{}:
-	default: // a signal is waiting already
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, seen := range r.seen {
+		select {
+		case seen <- struct{}{}:
+		default: // a signal is waiting already
+		}
 	}
 }
 
-// Seen signals, at least once after each event that was offered, to one reader
-// that wants to know that something changed and not what.
-func (r *Relay) Seen() <-chan struct{} { return r.seen }
+// Seen returns a channel that signals, when the relay begins and at least once
+// after each event that was offered, to a reader that wants to know that
+// something changed and not what. Each reader asks once for its own.
+func (r *Relay) Seen() <-chan struct{} {
+	seen := make(chan struct{}, 1)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, seen)
+	return seen
+}
 
 // Events returns a page of events, oldest first.
 func (r *Relay) Events(ctx context.Context, f molecule.EventFilter) (molecule.Page[molecule.Event], error) {

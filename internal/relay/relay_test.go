@@ -80,6 +80,13 @@ func (t *table) Committed() <-chan struct{} { return t.committed }
 func run(t *testing.T, store relay.Store) *relay.Relay {
 	t.Helper()
 	r := relay.New(store, slog.New(slog.DiscardHandler))
+	supervise(t, r)
+	return r
+}
+
+// supervise runs r as its supervisor does, until the test ends.
+func supervise(t *testing.T, r *relay.Relay) {
+	t.Helper()
 	s := supervised.New(supervised.Options{})
 	if err := s.Add(supervised.Spec{Name: "event-relay", Run: r.Run, Every: 30 * time.Second}); err != nil {
 		t.Fatal(err)
@@ -92,7 +99,6 @@ func run(t *testing.T, store relay.Store) *relay.Relay {
 		}
 	})
 	t.Cleanup(func() { cancel(); parts.Wait() })
-	return r
 }
 
 // reader collects what a watcher sees.
@@ -334,21 +340,28 @@ func TestSeen_signalsAfterWhatWasOffered(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newTable()
-		r := run(t, store)
-		synctest.Wait()
-		for range 3 {
-			store.commit("a")
-			select {
-			case <-r.Seen():
-			case <-time.After(time.Second):
-				t.Fatal("nobody was told")
+		r := relay.New(store, slog.New(slog.DiscardHandler))
+		readers := []<-chan struct{}{r.Seen(), r.Seen()}
+		supervise(t, r)
+		for n := range 4 {
+			if n > 0 { // the first signal is that it begins
+				store.commit("a")
+			}
+			for i, seen := range readers {
+				select {
+				case <-seen:
+				case <-time.After(time.Second):
+					t.Fatalf("reader %d was not told", i)
+				}
 			}
 		}
 		synctest.Wait()
-		select {
-		case <-r.Seen():
-			t.Error("a signal without an event")
-		default:
+		for i, seen := range readers {
+			select {
+			case <-seen:
+				t.Errorf("reader %d was told without an event", i)
+			default:
+			}
 		}
 		if id, err := r.LastEventID(t.Context()); err != nil || id != 3 {
 			t.Errorf("the newest event is %d, %v", id, err)

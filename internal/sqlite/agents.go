@@ -23,7 +23,7 @@ const agentColumns = recipientColumns + `,
 	a.role, a.tier, COALESCE(a.parent_id, ''), COALESCE((SELECT name FROM agents WHERE id = a.parent_id), ''),
 	a.runtime, a.reported_url, a.await_until, a.removed_at,
 	(SELECT COUNT(*) FROM runs INDEXED BY runs_open_agent
-		WHERE agent_id = a.id AND state <> 'finished' AND state <> 'claimed'),
+		WHERE agent_id = a.id AND outcome IS NULL AND state <> 'claimed'),
 	(SELECT MIN(next_slot_at) FROM schedules WHERE agent_id = a.id AND removed_at IS NULL AND state = 'active')`
 
 func scanAgent(r rowScanner, a *molecule.Agent) error { return r.Scan(agentFields(a)...) }
@@ -260,29 +260,4 @@ func (db *DB) RemoveAgent(ctx context.Context, ref string) error {
 		_, err = tx.exec(ctx, `UPDATE agents SET removed_at = ? WHERE id = ?`, stamp(tx.Now), a.ID)
 		return err
 	})
-}
-
-const (
-	sqlAgentFacts = `SELECT id, name, kind, state, silent_streak, url FROM agents WHERE id = ?`
-	sqlAgentRan   = `UPDATE agents SET silent_streak = ?, last_outcome = ?, last_run_at = ? WHERE id = ?`
-)
-
-// settleAgent takes the outcome of a run as evidence about its agent.
-func settleAgent(ctx context.Context, tx *Tx, r molecule.Run) error {
-	rows, err := tx.query(ctx, sqlAgentFacts, r.AgentID)
-	found, err := all(rows, err, func(s rowScanner, a *molecule.Agent) error {
-		return s.Scan(&a.ID, &a.Name, &a.Kind, &a.State, &a.SilentStreak, &a.URL)
-	})
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	a := found[0]
-	before := a
-	a.Observe(r.Outcome)
-	_, err = tx.exec(ctx, sqlAgentRan, a.SilentStreak, string(r.Outcome), stamp(r.EndedAt), r.AgentID)
-	if err != nil || a.State == before.State && a.SilentStreak == before.SilentStreak {
-		return err
-	}
-	a.StateReason = "a run ended as " + string(r.Outcome)
-	return step(ctx, tx, &a, before.State)
 }

@@ -13,26 +13,22 @@ import (
 // farFuture is further than any expression fires: a slot behind it is damage.
 const farFuture = 200 * 366 * 24 * time.Hour
 
+// dueColumns are what scanDue reads.
+const dueColumns = scheduleColumns + `, (SELECT COUNT(*) FROM runs r WHERE r.schedule_id = s.id AND r.outcome IS NULL)`
+
 const (
 	sqlDue = `
-		SELECT ` + scheduleColumns + ` FROM ` + scheduleTables + `
+		SELECT ` + dueColumns + ` FROM ` + scheduleTables + `
 		WHERE s.state = 'active' AND s.removed_at IS NULL AND s.due_at <= ?2
-			AND (s.due_at <= ?1 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.state <> 'finished'))
+			AND (s.due_at <= ?1 OR NOT EXISTS (SELECT 1 FROM runs r WHERE r.schedule_id = s.id AND r.outcome IS NULL))
 		ORDER BY s.due_at LIMIT ?3`
 	// What is behind every slot there can be, or nowhere, is never due.
 	sqlAstray = `
-		SELECT ` + scheduleColumns + ` FROM ` + scheduleTables + `
+		SELECT ` + dueColumns + ` FROM ` + scheduleTables + `
 		WHERE s.rowid IN (
 			SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at >= ?
 			UNION ALL SELECT rowid FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at IS NULL)
 		LIMIT ?`
-	sqlOpenRuns = `SELECT COUNT(*) FROM runs WHERE schedule_id = ? AND state <> 'finished'`
-	// Columns that are not named keep their index entries: most slots move on
-	// and change nothing else.
-	sqlMoveOn = `
-		UPDATE schedules SET next_slot_at = ?, due_at = ?, alert_after = ?, last_slot_at = COALESCE(?, last_slot_at),
-			fired = fired + ?
-		WHERE id = ?`
 	sqlMoveSchedule = `
 		UPDATE schedules SET state = ?, reason = ?, next_slot_at = ?, due_at = ?, alert_after = ?,
 			last_slot_at = COALESCE(?, last_slot_at), fired = fired + ?
@@ -44,6 +40,14 @@ const (
 			COALESCE((SELECT MAX(due_at) FROM schedules WHERE state = 'active' AND removed_at IS NULL), ''),
 			EXISTS (SELECT 1 FROM schedules WHERE state = 'active' AND removed_at IS NULL AND due_at IS NULL)`
 )
+
+// Columns that are not named keep their index entries: most slots move on and
+// change nothing else.
+var sqlMoveOn = manyRows(6, `
+	UPDATE schedules SET next_slot_at = v.column2, due_at = v.column3, alert_after = v.column4,
+		last_slot_at = COALESCE(v.column5, last_slot_at), fired = fired + v.column6
+	FROM (VALUES ROWS) v
+	WHERE id = v.column1`)
 
 // NextDue returns when the earliest slot of an active schedule is due; the zero
 // time when there is none. A damaged slot is due at once, so that it is found.
@@ -78,28 +82,21 @@ func (db *DB) ClaimDue(
 	ctx context.Context, now, horizon time.Time, limit int, decide func(molecule.Due) (molecule.Claim, error),
 ) ([]molecule.Run, error) {
 	var open []molecule.Run
-	claimAll := func(one claimer) error {
+	claimAll := func(claim claimer) error {
 		return db.update(ctx, func(ctx context.Context, tx *Tx) error {
-			open = nil
 			due, err := dueRows(ctx, tx, now, horizon, limit)
 			if err != nil {
 				return err
 			}
-			for _, row := range due {
-				runs, err := one(ctx, tx, row, decide)
-				if err != nil {
-					return err
-				}
-				open = append(open, runs...)
-			}
-			return nil
+			open, err = claim(ctx, tx, due, decide)
+			return err
 		})
 	}
-	err := claimAll(claim)
+	err := claimAll(claimTogether)
 	if err != nil && !ofStore(ctx, err) {
 		// Something that was decided cannot be stored. Find out for whom: with a
 		// savepoint for each, which all of them would pay for with every claim.
-		err = claimAll(claimAlone)
+		err = claimAll(claimEach)
 	}
 	if err != nil {
 		return nil, err
@@ -107,16 +104,24 @@ func (db *DB) ClaimDue(
 	return open, nil
 }
 
+// dueRow is a schedule that is due and how many of its runs are open.
+type dueRow struct {
+	scheduleRow
+	open int
+}
+
+func scanDue(r rowScanner, d *dueRow) error { return scanScheduleAnd(r, &d.scheduleRow, &d.open) }
+
 // dueRows returns up to limit schedules that are due, and those that never
 // would be.
-func dueRows(ctx context.Context, tx *Tx, now, horizon time.Time, limit int) ([]scheduleRow, error) {
+func dueRows(ctx context.Context, tx *Tx, now, horizon time.Time, limit int) ([]dueRow, error) {
 	rows, err := tx.query(ctx, sqlDue, stamp(now), stamp(horizon), limit)
-	due, err := all(rows, err, scanSchedule)
+	due, err := all(rows, err, scanDue)
 	if err != nil {
 		return nil, err
 	}
 	rows, err = tx.query(ctx, sqlAstray, stamp(now.Add(farFuture)), limit)
-	astray, err := all(rows, err, scanSchedule)
+	astray, err := all(rows, err, scanDue)
 	return append(due, astray...), err
 }
 
@@ -130,63 +135,111 @@ func ofStore(ctx context.Context, err error) bool {
 // decider makes the decision for one due schedule.
 type decider func(molecule.Due) (molecule.Claim, error)
 
-// claimer claims for one schedule. It returns the open runs.
-type claimer func(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]molecule.Run, error)
+// claimer claims for due schedules. It returns the open runs.
+type claimer func(ctx context.Context, tx *Tx, due []dueRow, decide decider) ([]molecule.Run, error)
 
-// claimAlone is claim in a savepoint: a schedule whose claim cannot be stored
-// is put aside.
-func claimAlone(ctx context.Context, tx *Tx, row scheduleRow, decide decider) (open []molecule.Run, err error) {
-	failed, broken := tx.apply(ctx, func(ctx context.Context, tx *Tx) error {
-		var err error
-		open, err = claim(ctx, tx, row, decide)
-		return err
-	})
-	switch {
-	case broken != nil:
-		return nil, broken
-	case failed == nil:
-		return open, nil
-	case ofStore(ctx, failed):
-		return nil, failed
+// claimEach is claimTogether for one schedule after the other, each in a
+// savepoint: one whose claim cannot be stored is put aside.
+func claimEach(ctx context.Context, tx *Tx, due []dueRow, decide decider) ([]molecule.Run, error) {
+	var open []molecule.Run
+	for i := range due {
+		var runs []molecule.Run
+		failed, broken := tx.apply(ctx, func(ctx context.Context, tx *Tx) error {
+			var err error
+			runs, err = claimTogether(ctx, tx, due[i:i+1], decide)
+			return err
+		})
+		switch {
+		case broken != nil:
+			return nil, broken
+		case failed == nil:
+			open = append(open, runs...)
+		case ofStore(ctx, failed):
+			return nil, failed
+		default:
+			if err := failDue(ctx, tx, due[i].Schedule, failed); err != nil {
+				return nil, err
+			}
+		}
 	}
-	return nil, failDue(ctx, tx, row.Schedule, failed)
+	return open, nil
 }
 
-// claim decides for one schedule and stores the decision. A damaged row, and
-// one that decide fails for, is put aside; an error is of storing only.
-func claim(ctx context.Context, tx *Tx, row scheduleRow, decide decider) ([]molecule.Run, error) {
-	s := row.Schedule
+// claimTogether decides for each schedule and stores the decisions. A damaged
+// row, and one that decide fails for, is put aside; an error is of storing only.
+func claimTogether(ctx context.Context, tx *Tx, due []dueRow, decide decider) ([]molecule.Run, error) {
+	claims := make([]*claimed, 0, len(due))
+	for i := range due {
+		c, err := claim(ctx, tx, &due[i], decide)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			claims = append(claims, c)
+		}
+	}
+	if err := insertClaimed(ctx, tx, claims); err != nil {
+		return nil, err
+	}
+	if err := moveOn(ctx, tx, claims); err != nil {
+		return nil, err
+	}
+	open := make([]molecule.Run, 0, len(claims))
+	for _, c := range claims {
+		open = append(open, c.open...)
+	}
+	return open, nil
+}
+
+// claim decides for one schedule. It returns nil for one that was put aside.
+func claim(ctx context.Context, tx *Tx, row *dueRow, decide decider) (*claimed, error) {
 	if row.bad != nil {
-		return nil, failDue(ctx, tx, s, row.bad)
+		return nil, failDue(ctx, tx, row.Schedule, row.bad)
 	}
-	due, err := dueOf(ctx, tx, s)
+	due := molecule.Due{Schedule: row.Schedule, OpenRuns: row.open}
+	var err error
+	if len(row.Exclusions) > 0 {
+		due.Calendars, err = calendarsNamed(ctx, tx, row.Exclusions)
+	}
+	if err == nil && strings.Contains(row.Prompt, molecule.MissedMark) {
+		due.Missed, err = missedBy(ctx, tx, row.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c, err := decided(due, decide)
+	decision, err := decided(due, decide)
 	if err != nil {
-		return nil, failDue(ctx, tx, s, err)
+		return nil, failDue(ctx, tx, row.Schedule, err)
 	}
-	open, last, err := insertClaimed(ctx, tx, s, c.Runs)
-	if err != nil {
-		return nil, err
+	return &claimed{schedule: row.Schedule, decision: decision, rows: decision.Runs}, nil
+}
+
+// moveOn moves schedules to the slots that come next.
+func moveOn(ctx context.Context, tx *Tx, claims []*claimed) error {
+	args := make([]any, 0, len(claims)*sqlMoveOn.columns)
+	for _, c := range claims {
+		d := c.decision
+		d.DueAt = dueAt(d.NextSlot, d.DueAt)
+		next, due, alert, last, fired := stamp(d.NextSlot), stamp(d.DueAt), alertAfter(d.DueAt), stamp(c.last), len(c.open)
+		if d.State == molecule.ScheduleActive {
+			args = append(args, c.schedule.ID, next, due, alert, last, fired)
+			continue
+		}
+		_, err := tx.exec(ctx, sqlMoveSchedule, string(d.State), d.Reason, next, due, alert, last, fired, c.schedule.ID)
+		if err != nil {
+			return err
+		}
+		s, kind := c.schedule, molecule.EventScheduleFinished
+		if d.State == molecule.ScheduleError {
+			kind = molecule.EventScheduleError
+		}
+		s.State, s.Reason, s.NextSlot = d.State, d.Reason, d.NextSlot
+		if err := scheduleEvent(ctx, tx, kind, s); err != nil {
+			return err
+		}
 	}
-	c.DueAt = dueAt(c.NextSlot, c.DueAt)
-	next, when, alert := stamp(c.NextSlot), stamp(c.DueAt), alertAfter(c.DueAt)
-	if c.State == molecule.ScheduleActive {
-		_, err = tx.exec(ctx, sqlMoveOn, next, when, alert, stamp(last), len(open), s.ID)
-		return open, err
-	}
-	_, err = tx.exec(ctx, sqlMoveSchedule, string(c.State), c.Reason, next, when, alert, stamp(last), len(open), s.ID)
-	if err != nil {
-		return nil, err
-	}
-	s.State, s.Reason, s.NextSlot = c.State, c.Reason, c.NextSlot
-	kind := molecule.EventScheduleFinished
-	if c.State == molecule.ScheduleError {
-		kind = molecule.EventScheduleError
-	}
-	return open, scheduleEvent(ctx, tx, kind, s)
+	_, err := tx.execMany(ctx, &sqlMoveOn, args)
+	return err
 }
 
 // decided returns what decide says. A decision that leaves the schedule where it
@@ -203,64 +256,6 @@ func decided(due molecule.Due, decide decider) (c molecule.Claim, err error) {
 	return c, err
 }
 
-// dueOf gathers what decide may want to know of one schedule.
-func dueOf(ctx context.Context, tx *Tx, s molecule.Schedule) (molecule.Due, error) {
-	due := molecule.Due{Schedule: s}
-	rows, err := tx.query(ctx, sqlOpenRuns, s.ID)
-	_, err = all(rows, err, func(r rowScanner, _ *struct{}) error { return r.Scan(&due.OpenRuns) })
-	if err == nil && len(s.Exclusions) > 0 {
-		due.Calendars, err = calendarsNamed(ctx, tx, s.Exclusions)
-	}
-	if err == nil && strings.Contains(s.Prompt, molecule.MissedMark) {
-		due.Missed, err = missedBy(ctx, tx, s.ID)
-	}
-	return due, err
-}
-
-// insertClaimed inserts the rows of one claim. It returns the open ones and the
-// last slot they cover.
-func insertClaimed(
-	ctx context.Context, tx *Tx, s molecule.Schedule, runs []molecule.Run,
-) (open []molecule.Run, last time.Time, err error) {
-	for _, r := range runs {
-		r.ScheduleID, r.Schedule, r.AgentID, r.Agent, r.Policy = s.ID, s.Name, s.AgentID, s.Agent, s.Policy
-		if err := promptOf(ctx, tx, s, &r); err != nil {
-			return nil, last, err
-		}
-		last = r.Slot
-		if !r.SlotTo.IsZero() {
-			last = r.SlotTo
-		}
-		err := insertRun(ctx, tx, &r)
-		switch {
-		case unique(err):
-			continue // this slot has its row
-		case err != nil:
-			return nil, last, err
-		case r.State != molecule.RunFinished:
-			open = append(open, r)
-			continue
-		}
-		if err := settleSchedule(ctx, tx, r, false); err != nil {
-			return nil, last, err
-		}
-		if err := runEvent(ctx, tx, molecule.EventRunFinished, r); err != nil {
-			return nil, last, err
-		}
-	}
-	return open, last, nil
-}
-
-// promptOf gives a run the prompt of its schedule, unless it has one of its own.
-func promptOf(ctx context.Context, tx *Tx, s molecule.Schedule, r *molecule.Run) error {
-	if r.Prompt == "" || r.Prompt == s.Prompt {
-		r.Prompt = s.Prompt
-		return nil
-	}
-	_, err := keepPrompt(ctx, tx, r.Prompt)
-	return err
-}
-
 // soon is how far ahead of the present a slot is that has come or is claimed
 // early; further ahead it is damage.
 const soon = time.Minute
@@ -275,8 +270,7 @@ func failDue(ctx context.Context, tx *Tx, s molecule.Schedule, why error) error 
 			Reason:  molecule.Excerpt("the schedule is in error: "+why.Error(), molecule.MaxReasonRunes),
 		}
 		failed, broken := tx.apply(ctx, func(ctx context.Context, tx *Tx) error {
-			_, _, err := insertClaimed(ctx, tx, s, []molecule.Run{row})
-			return err
+			return insertClaimed(ctx, tx, []*claimed{{schedule: s, rows: []molecule.Run{row}}})
 		})
 		switch {
 		case broken != nil:

@@ -8,7 +8,10 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-const sqlInsertEvent = `INSERT INTO events (at, type, subject, data) VALUES (?, ?, ?, ?)`
+// maxTold is how many events a transaction gathers before it writes them.
+const maxTold = 1024
+
+var sqlInsertEvents = manyRows(4, `INSERT INTO events (at, type, subject, data) VALUES ROWS`)
 
 // insertEvent tells of the change that tx makes, and notes in the audit trail who
 // asked for it. data becomes JSON; nil is none.
@@ -22,10 +25,22 @@ func insertEvent(ctx context.Context, tx *Tx, kind, subject string, data any) er
 		body = string(b)
 	}
 	tx.events++
-	if _, err := tx.exec(ctx, sqlInsertEvent, stamp(tx.Now), kind, subject, body); err != nil {
-		return err
+	tx.told = append(tx.told, stamp(tx.Now), kind, subject, body)
+	if len(tx.told) >= maxTold*sqlInsertEvents.columns {
+		if err := tx.tell(ctx); err != nil {
+			return err
+		}
 	}
 	return tx.audit(ctx, kind, subject)
+}
+
+// tell writes the events that were gathered: one statement for many of them
+// costs a quarter of one for each.
+func (tx *Tx) tell(ctx context.Context) error {
+	_, err := tx.execMany(ctx, &sqlInsertEvents, tx.told)
+	clear(tx.told)
+	tx.told = tx.told[:0]
+	return err
 }
 
 // AppendEvent tells of what no row tells.

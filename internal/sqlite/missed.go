@@ -12,7 +12,7 @@ const sqlMissed = `
 	SELECT COALESCE(SUM(slots), 0), MIN(slot), MAX(COALESCE(slot_to, slot)) FROM runs
 	WHERE schedule_id = ?1 AND trigger IN ('cron', 'catch_up') AND outcome = 'missed' AND slot > COALESCE((
 		SELECT slot FROM runs
-		WHERE schedule_id = ?1 AND trigger IN ('cron', 'catch_up') AND (started_at IS NOT NULL OR state <> 'finished')
+		WHERE schedule_id = ?1 AND trigger IN ('cron', 'catch_up') AND (started_at IS NOT NULL OR outcome IS NULL)
 		ORDER BY slot DESC LIMIT 1), '')`
 
 // Missed returns which slots of a schedule were missed since the last one that

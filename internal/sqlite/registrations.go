@@ -6,6 +6,18 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
+// CreateEnrolment stores an enrolment token, and that it was made.
+func (db *DB) CreateEnrolment(ctx context.Context, t *molecule.Token) error {
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		if err := insertToken(ctx, tx, t); err != nil {
+			return err
+		}
+		return insertEvent(ctx, tx, molecule.EventEnrolmentCreated, "enrolment/"+t.ID, map[string]any{
+			"name": t.EnrolName, "role": t.EnrolRole, "expires_at": t.ExpiresAt,
+		})
+	})
+}
+
 // Register shows decide who has an id and what enrolment token has another, if
 // it is still good, and stores what decide makes of it: all of it or nothing.
 func (db *DB) Register(ctx context.Context, agentID, enrolmentID string, decide func(*molecule.Admission) error) error {

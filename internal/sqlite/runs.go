@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -53,22 +54,52 @@ func (m millis) Scan(src any) error {
 	return nil
 }
 
-const sqlInsertRun = `
+var sqlInsertRuns = manyRows(17, `
 	INSERT INTO runs (id, schedule_id, agent_id, trigger, slot, slot_to, slots, state, outcome, reason, message_id,
 		timeout_ms, due_at, claimed_at, ended_at, prompt_id, retry_of)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	VALUES ROWS
+	ON CONFLICT (schedule_id, slot) WHERE trigger IN ('cron', 'catch_up') DO NOTHING`)
 
-// insertRun inserts r, whose prompt is kept already, and sets its id unless it
-// has one. The error of a slot that has its row is unique.
-func insertRun(ctx context.Context, tx *Tx, r *molecule.Run) error {
-	if r.ID == "" {
-		id, err := uuid.NewV7()
-		if err != nil {
-			return fmt.Errorf("make an id: %w", err)
+const sqlWhichRuns = `SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?))`
+
+// insertRuns inserts runs, whose prompts are kept already, and gives those an id
+// that have none. A run whose slot has its row is not inserted: its id is empty
+// afterwards.
+func insertRuns(ctx context.Context, tx *Tx, runs []*molecule.Run) error {
+	args := make([]any, 0, len(runs)*sqlInsertRuns.columns)
+	ids := make([]string, len(runs))
+	for i, r := range runs {
+		if r.ID == "" {
+			id, err := uuid.NewV7()
+			if err != nil {
+				return fmt.Errorf("make an id: %w", err)
+			}
+			r.ID = id.String()
 		}
-		r.ID = id.String()
+		ids[i] = r.ID
+		args = append(args, runRow(tx.Now, r)...)
 	}
-	r.ClaimedAt = tx.Now
+	inserted, err := tx.execMany(ctx, &sqlInsertRuns, args)
+	if err != nil || inserted == len(runs) {
+		return err
+	}
+	rows, err := queryIDs(ctx, tx, sqlWhichRuns, ids)
+	there, err := all(rows, err, func(r rowScanner, id *string) error { return r.Scan(id) })
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if !slices.Contains(there, r.ID) {
+			r.ID = ""
+		}
+	}
+	return nil
+}
+
+// runRow completes a run that is claimed now, and returns its row of
+// sqlInsertRuns.
+func runRow(now time.Time, r *molecule.Run) []any {
+	r.ClaimedAt = now
 	r.Slots = max(r.Slots, 1)
 	if r.DueAt.IsZero() {
 		r.DueAt = r.Slot
@@ -79,14 +110,14 @@ func insertRun(ctx context.Context, tx *Tx, r *molecule.Run) error {
 	}
 	if r.Outcome != "" {
 		outcome = string(r.Outcome)
-		r.EndedAt = tx.Now
+		r.EndedAt = now
 	}
 	prompt := sha256.Sum256([]byte(r.Prompt))
-	_, err := tx.exec(ctx, sqlInsertRun,
+	return []any{
 		r.ID, schedule, r.AgentID, string(r.Trigger), stamp(r.Slot), stamp(r.SlotTo), r.Slots, string(r.State), outcome,
 		r.Reason, r.MessageID, time.Duration(r.Timeout).Milliseconds(), stamp(r.DueAt), stamp(r.ClaimedAt),
-		stamp(r.EndedAt), prompt[:], r.RetryOf)
-	return err
+		stamp(r.EndedAt), prompt[:], r.RetryOf,
+	}
 }
 
 // runEvent tells what became of a run.
@@ -127,49 +158,14 @@ func (db *DB) CreateRun(ctx context.Context, r *molecule.Run) error {
 		if _, err := keepPrompt(ctx, tx, r.Prompt); err != nil {
 			return err
 		}
-		return insertRun(ctx, tx, r)
+		return insertRuns(ctx, tx, []*molecule.Run{r})
 	})
 }
 
 const (
-	sqlStartRun = `
-		UPDATE runs SET state = 'started', started_at = COALESCE(started_at, ?), deadline = ?, attempt = ?
-		WHERE id = ? AND state <> 'finished'`
-	sqlInsertAttempt = `INSERT INTO run_attempts (run_id, number, started_at) VALUES (?, ?, ?)
-		ON CONFLICT (run_id, number) DO NOTHING`
-	sqlEndAttempt = `UPDATE run_attempts SET ended_at = ?, outcome = ?, reason = ? WHERE run_id = ? AND number = ?`
-	sqlRunByID    = `SELECT ` + runColumns + ` FROM ` + runTables + ` WHERE r.id = ?`
-	sqlEndRun     = `
-		UPDATE runs SET state = 'finished', outcome = ?, reason = ?, reply = ?, usage = ?, ended_at = ?
-		WHERE id = ? AND state <> 'finished'`
-	sqlSetHandle = `UPDATE runs SET handle = ? WHERE id = ? AND state <> 'finished'`
+	sqlRunByID   = `SELECT ` + runColumns + ` FROM ` + runTables + ` WHERE r.id = ?`
+	sqlSetHandle = `UPDATE runs SET handle = ? WHERE id = ? AND outcome IS NULL`
 )
-
-// StartRun notes that an attempt of r begins. A run that has ended is a
-// Conflict.
-func (db *DB) StartRun(ctx context.Context, r molecule.Run, started, deadline time.Time, attempt int) error {
-	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
-		res, err := tx.exec(ctx, sqlStartRun, stamp(started), stamp(deadline), attempt, r.ID)
-		if err != nil {
-			return err
-		}
-		if err := changedOpen(ctx, tx, r.ID, res); err != nil {
-			return err
-		}
-		if _, err := tx.exec(ctx, sqlInsertAttempt, r.ID, attempt, stamp(started)); err != nil {
-			return err
-		}
-		if attempt > 1 {
-			return nil
-		}
-		known, err := knownRun(ctx, tx, r.ID, &r)
-		if err != nil {
-			return err
-		}
-		known.State = molecule.RunStarted
-		return runEvent(ctx, tx, molecule.EventRunStarted, known)
-	})
-}
 
 // knownRun returns what the caller knows of a run; when that is too little, the
 // row. A writer that reads each row it is about to change does half as much.
@@ -186,13 +182,14 @@ func changedOpen(ctx context.Context, tx *Tx, id string, res sql.Result) error {
 	if n, err := res.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
+	return notOpen(ctx, tx, id)
+}
+
+// notOpen says why there is no open run id.
+func notOpen(ctx context.Context, tx *Tx, id string) error {
 	if _, err := runByID(ctx, tx, id); err != nil {
 		return err
 	}
-	return errEnded(id)
-}
-
-func errEnded(id string) error {
 	return molecule.Errorf(molecule.Conflict, "run %s has ended already", id)
 }
 
@@ -206,14 +203,6 @@ func runByID(ctx context.Context, q querier, id string) (molecule.Run, error) {
 		return molecule.Run{}, runTable.notFound(id)
 	}
 	return found[0], nil
-}
-
-// FinishAttempt ends an attempt that another will follow.
-func (db *DB) FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error {
-	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
-		_, err := tx.exec(ctx, sqlEndAttempt, stamp(a.EndedAt), string(a.Outcome), a.Reason, id, a.Number)
-		return err
-	})
 }
 
 // SetRunHandle keeps what is needed to find again what a run started.
@@ -233,7 +222,7 @@ func (db *DB) SetRunHandle(ctx context.Context, id, handle string) error {
 func (db *DB) SetRunWaiting(ctx context.Context, id string, state molecule.RunState, reason string, deadline time.Time) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
 		res, err := tx.exec(ctx, `
-			UPDATE runs SET state = ?, reason = ?, deadline = COALESCE(?, deadline) WHERE id = ? AND state <> 'finished'`,
+			UPDATE runs SET state = ?, reason = ?, deadline = COALESCE(?, deadline) WHERE id = ? AND outcome IS NULL`,
 			string(state), reason, stamp(deadline), id)
 		if err != nil {
 			return err
@@ -249,49 +238,12 @@ func (db *DB) SetRunWaiting(ctx context.Context, id string, state molecule.RunSt
 	})
 }
 
-// FinishRun ends a run, its last attempt, and takes the outcome into its
-// schedule and its agent. A run that has ended already is a Conflict.
-func (db *DB) FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error) {
-	var r molecule.Run
-	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
-		var err error
-		if r, err = knownRun(ctx, tx, f.RunID, f.Run); err != nil {
-			return err
-		}
-		r.State, r.Outcome, r.Reason, r.Reply, r.Usage, r.EndedAt = molecule.RunFinished, f.Outcome, f.Reason, f.Reply, f.Usage,
-			f.EndedAt.UTC().Truncate(time.Millisecond)
-		usage, err := text(r.Usage)
-		if err != nil {
-			return err
-		}
-		res, err := tx.exec(ctx, sqlEndRun, string(r.Outcome), r.Reason, r.Reply, usage, stamp(r.EndedAt), r.ID)
-		if err != nil {
-			return err
-		}
-		if err := changedOpen(ctx, tx, r.ID, res); err != nil {
-			return err
-		}
-		_, err = tx.exec(ctx, sqlEndAttempt, stamp(r.EndedAt), string(r.Outcome), r.Reason, r.ID, r.Attempt)
-		if err != nil {
-			return err
-		}
-		if err := settleSchedule(ctx, tx, r, f.Broken); err != nil {
-			return err
-		}
-		if err := settleAgent(ctx, tx, r); err != nil {
-			return err
-		}
-		return runEvent(ctx, tx, molecule.EventRunFinished, r)
-	})
-	return r, err
-}
-
 // OpenRuns returns up to limit runs that have not ended, the oldest due first,
 // with prompt and handle.
 func (db *DB) OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error) {
 	rows, err := db.query(ctx, `
 		SELECT `+runColumns+`, COALESCE(p.body, ''), COALESCE(s.policy, '{}') FROM `+runTables+` LEFT JOIN prompts p ON p.id = r.prompt_id
-		WHERE r.state <> 'finished' ORDER BY r.due_at, r.id LIMIT ?`, limit)
+		WHERE r.outcome IS NULL ORDER BY r.due_at, r.id LIMIT ?`, limit)
 	return all(rows, err, scanWholeRun)
 }
 
@@ -312,11 +264,7 @@ func (db *DB) Run(ctx context.Context, ref string) (molecule.Run, error) {
 		return molecule.Run{}, runTable.notFound(ref)
 	}
 	r := found[0]
-	rows, err = db.query(ctx, `
-		SELECT number, started_at, ended_at, outcome, reason FROM run_attempts WHERE run_id = ? ORDER BY number`, id)
-	r.Attempts, err = all(rows, err, func(s rowScanner, a *molecule.Attempt) error {
-		return s.Scan(&a.Number, instant{&a.StartedAt}, instant{&a.EndedAt}, &a.Outcome, &a.Reason)
-	})
+	r.Attempts, err = attemptsOf(ctx, db, r)
 	return r, err
 }
 
@@ -349,7 +297,7 @@ func (db *DB) Runs(ctx context.Context, f molecule.RunFilter) (molecule.Page[mol
 		where, args = where+" AND r.outcome = ?", append(args, string(f.Outcome))
 	}
 	if f.Open {
-		where += " AND r.state <> 'finished'"
+		where += " AND r.outcome IS NULL"
 	}
 	limit := molecule.ClampLimit(f.Limit)
 	rows, err := db.query(ctx, `

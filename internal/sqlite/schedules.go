@@ -30,12 +30,15 @@ type scheduleRow struct {
 
 // scanSchedule reads a row. A damaged row is not hidden: what is wrong with it
 // is in bad, and its state is error.
-func scanSchedule(r rowScanner, s *scheduleRow) error {
+func scanSchedule(r rowScanner, s *scheduleRow) error { return scanScheduleAnd(r, s) }
+
+// scanScheduleAnd is scanSchedule for rows with more columns, which go to more.
+func scanScheduleAnd(r rowScanner, s *scheduleRow, more ...any) error {
 	var slot, due error
-	s.bad = r.Scan(&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.DST, &s.Seconds, millis{&s.Phase},
+	s.bad = r.Scan(append([]any{&s.ID, &s.Name, &s.AgentID, &s.Agent, &s.Cron, &s.TZ, &s.DST, &s.Seconds, millis{&s.Phase},
 		&s.Description, &s.Prompt, &s.State, &s.Reason, millis{&s.Timeout}, policy{&s.Policy}, lenient{&s.NextSlot, &slot},
 		lenient{&s.DueAt, &due}, instant{&s.LastSlot}, &s.LastOutcome, &s.FailureStreak, &s.EmptyStreak, &s.Fired,
-		instant{&s.ActiveSince}, instant{&s.CreatedAt}, instant{&s.UpdatedAt})
+		instant{&s.ActiveSince}, instant{&s.CreatedAt}, instant{&s.UpdatedAt}}, more...)...)
 	if s.bad == nil && s.State == molecule.ScheduleActive {
 		if slot == nil && s.NextSlot.IsZero() || due == nil && s.DueAt.IsZero() {
 			slot = errors.New("it is missing")
@@ -313,11 +316,11 @@ func giveUp(ctx context.Context, tx *Tx, s molecule.Schedule) error {
 	if len(s.GivenUp) == 0 {
 		return nil
 	}
-	_, last, err := insertClaimed(ctx, tx, s, s.GivenUp)
-	if err != nil {
+	c := &claimed{schedule: s, rows: s.GivenUp}
+	if err := insertClaimed(ctx, tx, []*claimed{c}); err != nil {
 		return err
 	}
-	_, err = tx.exec(ctx, `UPDATE schedules SET last_slot_at = ? WHERE id = ?`, stamp(last), s.ID)
+	_, err := tx.exec(ctx, `UPDATE schedules SET last_slot_at = ? WHERE id = ?`, stamp(c.last), s.ID)
 	return err
 }
 
@@ -343,63 +346,4 @@ func (db *DB) RemoveSchedule(ctx context.Context, ref string, last func(*molecul
 		}
 		return scheduleEvent(ctx, tx, molecule.EventScheduleRemoved, s)
 	})
-}
-
-// brokenLimit is how many deliveries in a row may break before their schedule
-// is put aside.
-const brokenLimit = 3
-
-const (
-	sqlScheduleFacts  = `SELECT failure_streak, empty_streak, last_outcome, broken_streak FROM schedules WHERE id = ?`
-	sqlSettleSchedule = `
-		UPDATE schedules SET failure_streak = ?, empty_streak = ?, last_outcome = ?, broken_streak = ? WHERE id = ?`
-)
-
-// scheduleFacts are what the outcomes of its runs make of a schedule.
-type scheduleFacts struct {
-	failures, empties, broken int
-	last                      molecule.Outcome
-}
-
-// settleSchedule takes the outcome of a run into the streaks of its schedule.
-// broken says that the delivery itself broke: three in a row put the schedule
-// aside, because whatever it is would break them at each slot again.
-func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run, broken bool) error {
-	if r.ScheduleID == "" {
-		return nil
-	}
-	rows, err := tx.query(ctx, sqlScheduleFacts, r.ScheduleID)
-	found, err := all(rows, err, func(s rowScanner, v *scheduleFacts) error {
-		return s.Scan(&v.failures, &v.empties, &v.last, &v.broken)
-	})
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	before := found[0]
-	s := molecule.Schedule{FailureStreak: before.failures, EmptyStreak: before.empties, LastOutcome: before.last}
-	s.Observe(r.Outcome)
-	after := scheduleFacts{failures: s.FailureStreak, empties: s.EmptyStreak, last: s.LastOutcome}
-	if broken {
-		after.broken = before.broken + 1
-	}
-	if after == before {
-		return nil // most runs are as good as the one before
-	}
-	_, err = tx.exec(ctx, sqlSettleSchedule, after.failures, after.empties, string(after.last), after.broken, r.ScheduleID)
-	if err != nil || after.broken < brokenLimit {
-		return err
-	}
-	return quarantine(ctx, tx, r, after.broken)
-}
-
-// quarantine puts the schedule of r aside.
-func quarantine(ctx context.Context, tx *Tx, r molecule.Run, broken int) error {
-	s, err := scheduleByRef(ctx, tx, r.ScheduleID)
-	if molecule.CodeOf(err) == molecule.NotFound || err == nil && s.State != molecule.ScheduleActive {
-		return nil // it has no slots any more
-	}
-	if err != nil {
-		return err
-	}
-	return fail(ctx, tx, s, fmt.Errorf("quarantined: %d deliveries in a row broke, the last one because %s", broken, r.Reason))
 }

@@ -36,6 +36,8 @@ CREATE INDEX activities_open ON activities (agent_id, seq) WHERE state IN ('queu
 
 CREATE INDEX activities_repeats ON activities (repeats) WHERE repeats <> '';
 
+CREATE INDEX activities_unread ON activities (agent_id, lease) WHERE state IN ('leased', 'expired');
+
 CREATE TABLE agent_transitions (
     id         INTEGER PRIMARY KEY,
     agent_id   TEXT NOT NULL REFERENCES agents (id),
@@ -197,17 +199,19 @@ CREATE TABLE "runs" (
 
 CREATE INDEX runs_agent ON runs (agent_id, id);
 
-CREATE INDEX runs_open ON runs (due_at, id) WHERE state <> 'finished';
+CREATE INDEX runs_open ON runs (due_at, id) WHERE outcome IS NULL;
 
-CREATE INDEX runs_open_agent ON runs (agent_id) WHERE state <> 'finished';
+CREATE INDEX runs_open_agent ON runs (agent_id) WHERE outcome IS NULL;
 
-CREATE INDEX runs_open_schedule ON runs (schedule_id) WHERE state <> 'finished';
+CREATE INDEX runs_open_schedule ON runs (schedule_id) WHERE outcome IS NULL;
 
 CREATE INDEX runs_retry_of ON runs (retry_of) WHERE retry_of <> '';
 
 CREATE INDEX runs_schedule ON runs (schedule_id, id);
 
 CREATE UNIQUE INDEX runs_slot ON runs (schedule_id, slot) WHERE trigger IN ('cron', 'catch_up');
+
+CREATE INDEX runs_waiting ON runs (id) WHERE state = 'waiting';
 
 CREATE TABLE schedules (
     id             TEXT PRIMARY KEY,
@@ -232,7 +236,7 @@ CREATE TABLE schedules (
 
 CREATE INDEX schedules_agent ON schedules (agent_id, next_slot_at);
 
-CREATE INDEX schedules_alert ON schedules (alert_after) WHERE state = 'active' AND removed_at IS NULL;
+CREATE INDEX schedules_blank ON schedules (empty_streak) WHERE removed_at IS NULL AND empty_streak > 0;
 
 CREATE INDEX schedules_due ON schedules (due_at) WHERE state = 'active' AND removed_at IS NULL;
 

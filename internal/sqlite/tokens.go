@@ -10,7 +10,37 @@ import (
 
 // CreateToken stores what is kept of a token.
 func (db *DB) CreateToken(ctx context.Context, t *molecule.Token) error {
-	return db.update(ctx, func(ctx context.Context, tx *Tx) error { return insertToken(ctx, tx, t) })
+	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		if err := insertToken(ctx, tx, t); err != nil {
+			return err
+		}
+		return insertEvent(ctx, tx, molecule.EventTokenCreated, "token/"+t.ID, t)
+	})
+}
+
+// RevokeToken makes the token of an id good for nothing. One that is already is
+// left as it is.
+func (db *DB) RevokeToken(ctx context.Context, id string) (molecule.Token, error) {
+	var out molecule.Token
+	err := db.update(ctx, func(ctx context.Context, tx *Tx) error {
+		rows, err := tx.query(ctx, `SELECT `+tokenColumns+` FROM tokens WHERE id = ?`, id)
+		found, err := all(rows, err, scanToken)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return molecule.Errorf(molecule.NotFound, "no token has the id %q", id).WithHint("molecli token list")
+		}
+		if out = found[0]; !out.RevokedAt.IsZero() {
+			return nil
+		}
+		out.RevokedAt = tx.Now
+		if _, err := tx.exec(ctx, `UPDATE tokens SET revoked_at = ? WHERE id = ?`, stamp(tx.Now), id); err != nil {
+			return err
+		}
+		return insertEvent(ctx, tx, molecule.EventTokenRevoked, "token/"+id, out)
+	})
+	return out, err
 }
 
 func insertToken(ctx context.Context, tx *Tx, t *molecule.Token) error {

@@ -19,7 +19,8 @@ type Tx struct {
 	Now    time.Time
 	pen    *pen
 	asker  asker               // whose change this is
-	events int                 // written so far
+	events int                 // so far
+	told   []any               // events that are not written yet, as rows of sqlInsertEvents
 	agents []molecule.AgentRow // as they are after changes a watcher has to know
 }
 
@@ -62,6 +63,8 @@ func (db *DB) query(ctx context.Context, text string, args ...any) (*sql.Rows, e
 type job struct {
 	ctx    context.Context // of the caller; only asked whether it still waits, and for whom
 	change func(ctx context.Context, tx *Tx) error
+	start  *start     // not nil: it is what change stores, and others may be stored with it
+	end    *end       // the same
 	answer chan error // buffered 1, so that the writer never waits
 	done   bool
 }
@@ -80,7 +83,12 @@ func (j *job) finish(err error) {
 // statement, and a caller that goes away must not interrupt one, which would undo
 // the changes of others.
 func (db *DB) update(ctx context.Context, change func(ctx context.Context, tx *Tx) error) error {
-	j := &job{ctx: ctx, change: change, answer: make(chan error, 1)}
+	return db.do(ctx, &job{change: change})
+}
+
+// do queues j and returns its answer.
+func (db *DB) do(ctx context.Context, j *job) error {
+	j.ctx, j.answer = ctx, make(chan error, 1)
 	select {
 	case <-db.closed:
 		return errClosed()
@@ -157,9 +165,9 @@ func (db *DB) gather(first *job) []*job {
 // that fails is undone alone; an error of commit itself is everyone's.
 func (db *DB) commit(ctx context.Context, p *pen, batch []*job) error {
 	// Hardly a change fails. A savepoint for each would cost all of them.
-	err := db.commitWith(ctx, p, batch, (*Tx).trust)
+	err := db.commitWith(ctx, p, batch, runTogether)
 	if errors.Is(err, errOneFailed) {
-		err = db.commitWith(ctx, p, batch, (*Tx).apply)
+		err = db.commitWith(ctx, p, batch, runAlone)
 	}
 	return err
 }
@@ -167,28 +175,24 @@ func (db *DB) commit(ctx context.Context, p *pen, batch []*job) error {
 // errOneFailed says that one change of a batch failed, so that nothing was done.
 var errOneFailed = errors.New("one of the changes failed")
 
-// commitWith runs each change by means of run.
-func (db *DB) commitWith(tick context.Context, p *pen, batch []*job, run runner) error {
+// commitWith makes the changes of a batch by means of run, which returns their
+// results, or an error when the transaction can no longer be used.
+func (db *DB) commitWith(
+	tick context.Context, p *pen, batch []*job, run func(tick context.Context, tx *Tx, batch []*job) ([]error, error),
+) error {
 	ctx := context.WithoutCancel(tick)
 	if err := p.begin(tick); err != nil {
 		return fmt.Errorf("begin: %w", translate(err))
 	}
 	tx := &Tx{Now: molecule.Now(), pen: p}
-	results := make([]error, len(batch))
-	for i, j := range batch {
-		if err := tick.Err(); err != nil {
-			p.rollback(ctx)
-			return err
-		}
-		if results[i] = j.ctx.Err(); results[i] != nil {
-			continue // nobody waits for it any more
-		}
-		tx.asker = askerOf(j.ctx)
-		var broken error
-		if results[i], broken = run(tx, ctx, j.change); broken != nil {
-			p.rollback(ctx)
-			return broken
-		}
+	results, err := run(tick, tx, batch)
+	if err != nil {
+		p.rollback(ctx)
+		return err
+	}
+	if err := tx.tell(ctx); err != nil {
+		p.rollback(ctx)
+		return fmt.Errorf("write events: %w", err)
 	}
 	if err := p.commit(ctx); err != nil {
 		p.rollback(ctx)
@@ -210,28 +214,77 @@ func (db *DB) commitWith(tick context.Context, p *pen, batch []*job, run runner)
 	return nil
 }
 
-// runner runs one change. It returns what the change returned, and an error of
-// its own when the transaction can no longer be used.
-type runner func(tx *Tx, ctx context.Context, change func(context.Context, *Tx) error) (result, broken error)
-
-// trust runs one change that is expected to succeed; when it does not, nothing
-// of the transaction can be used.
-func (tx *Tx) trust(ctx context.Context, change func(context.Context, *Tx) error) (result, broken error) {
-	if supervised.Guard(func() error { return change(ctx, tx) }) != nil {
+// runTogether makes all changes, those of a kind at once. When one fails,
+// nothing of the transaction can be used.
+func runTogether(tick context.Context, tx *Tx, batch []*job) ([]error, error) {
+	ctx := context.WithoutCancel(tick)
+	results := make([]error, len(batch))
+	var starts []*start
+	var ends []*end
+	for i, j := range batch {
+		if results[i] = j.ctx.Err(); results[i] != nil {
+			continue // nobody waits for it any more
+		}
+		tx.asker = askerOf(j.ctx)
+		ours := tx.asker == asker{} // what somebody asked for is told of alone
+		switch {
+		case tick.Err() != nil:
+			return nil, tick.Err()
+		case j.start != nil && ours:
+			starts = append(starts, j.start)
+		case j.end != nil && ours:
+			ends = append(ends, j.end)
+		case supervised.Guard(func() error { return j.change(ctx, tx) }) != nil:
+			return nil, errOneFailed
+		}
+	}
+	tx.asker = asker{}
+	err := supervised.Guard(func() error {
+		if err := startRuns(ctx, tx, starts); err != nil {
+			return err
+		}
+		return endRuns(ctx, tx, ends)
+	})
+	if err != nil {
 		return nil, errOneFailed
 	}
-	return nil, nil
+	return results, nil
 }
 
-// apply runs one change in a savepoint, so that it is undone alone.
+// runAlone makes each change in a savepoint, so that it is undone alone.
+func runAlone(tick context.Context, tx *Tx, batch []*job) ([]error, error) {
+	ctx := context.WithoutCancel(tick)
+	results := make([]error, len(batch))
+	for i, j := range batch {
+		if tick.Err() != nil {
+			return nil, tick.Err()
+		}
+		if results[i] = j.ctx.Err(); results[i] != nil {
+			continue // nobody waits for it any more
+		}
+		tx.asker = askerOf(j.ctx)
+		var broken error
+		if results[i], broken = tx.apply(ctx, j.change); broken != nil {
+			return nil, broken
+		}
+	}
+	return results, nil
+}
+
+// apply runs one change in a savepoint, so that it is undone alone. It returns
+// what the change returned, and an error of its own when the transaction can no
+// longer be used.
 func (tx *Tx) apply(ctx context.Context, change func(context.Context, *Tx) error) (result, broken error) {
+	if err := tx.tell(ctx); err != nil { // they are not of this change
+		return nil, fmt.Errorf("write events: %w", err)
+	}
 	if _, err := tx.exec(ctx, "SAVEPOINT change"); err != nil {
 		return nil, fmt.Errorf("savepoint: %w", err)
 	}
 	events, agents := tx.events, len(tx.agents)
 	result = supervised.Guard(func() error { return change(ctx, tx) })
 	if result != nil {
-		tx.events, tx.agents = events, tx.agents[:agents]
+		tx.events, tx.agents, tx.told = events, tx.agents[:agents], tx.told[:0]
 		if _, err := tx.exec(ctx, "ROLLBACK TO change"); err != nil {
 			return nil, fmt.Errorf("undo change: %w", errors.Join(err, result))
 		}

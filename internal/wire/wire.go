@@ -31,8 +31,10 @@ const (
 	PathRuns            = "/v1/runs"      // /{ref}/cancel, /retry
 	PathCalendars       = "/v1/calendars"
 	PathIncidents       = "/v1/incidents" // /{ref}/ack
-	PathAudit           = "/v1/audit"     // /verify
-	PathEvents          = "/v1/events"    // SSE when it is asked for by Accept
+	PathWhoAmI          = "/v1/whoami"
+	PathTokens          = "/v1/tokens"
+	PathAudit           = "/v1/audit"  // /verify
+	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
 )
 
 // Media types of bodies.

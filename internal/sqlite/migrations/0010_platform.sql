@@ -57,6 +57,7 @@ CREATE TABLE activities (
 );
 CREATE INDEX activities_agent ON activities (agent_id, seq);
 CREATE INDEX activities_open ON activities (agent_id, seq) WHERE state IN ('queued', 'leased');
+CREATE INDEX activities_unread ON activities (agent_id, lease) WHERE state IN ('leased', 'expired');
 CREATE INDEX activities_lease ON activities (leased_until) WHERE state = 'leased';
 CREATE INDEX activities_answer ON activities (agent_id, seq) WHERE answer = 'open';
 CREATE INDEX activities_repeats ON activities (repeats) WHERE repeats <> '';

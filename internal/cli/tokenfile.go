@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/molecule-ai/molecli/internal/molecule"
+)
+
+// tokenFile is a new file that a token will be written to. It is made before the
+// token is: a token that cannot be kept would be lost.
+type tokenFile struct {
+	path string
+	tmp  *os.File
+}
+
+// newTokenFile makes sure that a token can be kept at path, where nothing may
+// be.
+func newTokenFile(path string) (*tokenFile, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return nil, molecule.Errorf(molecule.Conflict, "%s exists", path).WithHint("it may hold a token in use: choose another name, or move it away")
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".token-*") // mode 0600
+	if err != nil {
+		return nil, molecule.Errorf(molecule.Invalid, "%s cannot be written", path).WithCause(err)
+	}
+	return &tokenFile{path: path, tmp: tmp}, nil
+}
+
+// write puts the token in its place.
+func (f *tokenFile) write(token molecule.Secret) error {
+	_, err := f.tmp.WriteString(token.Reveal() + "\n")
+	if err = errors.Join(err, f.tmp.Sync()); err == nil {
+		err = os.Link(f.tmp.Name(), f.path) // takes the place of nothing
+	}
+	if err != nil {
+		return molecule.Errorf(molecule.Invalid, "the token is made and %s cannot be written: revoke it, and make another", f.path).WithCause(err)
+	}
+	return nil
+}
+
+// discard removes what is left of the making.
+func (f *tokenFile) discard() {
+	_ = f.tmp.Close()           // what mattered was synced
+	_ = os.Remove(f.tmp.Name()) // readable by its owner only
+}
