@@ -178,6 +178,7 @@ type Due struct {
 
 // Claim is what was decided for one due schedule. It is stored in one
 // transaction: either the schedule moved on and the rows are there, or neither.
+// Without rows it may leave the slot where it is and be asked again at DueAt.
 type Claim struct {
 	Runs     []Run         // rows to insert, open or already ended
 	NextSlot time.Time     // zero when no slot is left

@@ -19,26 +19,35 @@ const (
 	longestCatchUp = 24 * time.Hour
 	// manualCatchUp is the same for a run somebody asked for by hand.
 	manualCatchUp = time.Hour
+	// settling is how long after its start the loop leaves a slot alone that an
+	// open run is in the way of: what a crash left is about to end.
+	settling = 3 * time.Second
 	// longestSpread bounds over how much time late runs are spread.
 	longestSpread = time.Minute
 )
 
 // planner decides what becomes of due schedules at one instant.
 type planner struct {
-	now    time.Time
-	space  uuid.UUID // of message ids
-	specs  *specs
-	digest *digest // of what was missed
+	now     time.Time
+	settled time.Time // from then on an open run is one that goes on
+	space   uuid.UUID // of message ids
+	specs   *specs
+	digest  *digest // of what was missed
 }
 
 // plan decides for one due schedule. Slots that passed unseen are one missed
 // row, but for those that its catch-up policy still fires and those on excluded
 // days. Each slot up to the newest that is due is in exactly one row, and the
-// next slot lies behind it. Errors mean that the row cannot be fired at all.
+// next slot lies behind it; a claim without rows leaves them for a moment.
+// Errors mean that the row cannot be fired at all.
 func (p planner) plan(d molecule.Due) (molecule.Claim, error) {
 	spec, err := p.specs.of(d.Schedule)
 	if err != nil {
 		return molecule.Claim{}, err
+	}
+	if d.OpenRuns > 0 && p.now.Before(p.settled) && d.Schedule.Effective().Overlap == molecule.OverlapSkip {
+		again := p.now.Add(time.Second)
+		return molecule.Claim{State: molecule.ScheduleActive, NextSlot: d.Schedule.NextSlot, DueAt: again}, nil
 	}
 	grid := slots{spec, d.Schedule, d.Calendars}
 	passed, err := p.passed(grid)

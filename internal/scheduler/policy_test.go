@@ -89,7 +89,7 @@ func (p *plant) told(name string) []string {
 // wantTold compares what became of a schedule.
 func (p *plant) wantTold(name string, want ...string) {
 	p.t.Helper()
-	if diff := cmp.Diff(p.told(name), want); diff != "" {
+	if diff := cmp.Diff(p.told(name), append([]string{}, want...)); diff != "" {
 		p.t.Errorf("%s (-got +want):\n%s", name, diff)
 	}
 }

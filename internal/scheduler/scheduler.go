@@ -77,6 +77,7 @@ func New(o Options) *Scheduler {
 // heartbeat and is repeated.
 func (s *Scheduler) Run(ctx context.Context, beat *supervised.Beat) error {
 	var wake time.Time // when to look again; by the clock that passes
+	s.planner.settled = molecule.Now().Add(settling)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {

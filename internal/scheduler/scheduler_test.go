@@ -2,6 +2,7 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -136,6 +137,58 @@ func TestScheduler_finishesTheStoryOfWhatACrashLeft(t *testing.T) {
 					t.Errorf("the run ended %q (%s), %v; want %s", got.Outcome, got.Reason, err, c.want)
 				}
 				p.close()
+			})
+		})
+	}
+}
+
+// TestScheduler_letsWhatACrashLeftEndFirst: the run that was under way when the
+// daemon was killed is lost, which takes a moment to find out, and it is in
+// nobody's way.
+func TestScheduler_letsWhatACrashLeftEndFirst(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		ends time.Duration // behind the start
+		want string
+	}{
+		{"it is found lost at once", 0, "01T05:00:00 catch_up ok"},
+		{"it is found lost in two seconds", 2 * time.Second, "01T05:00:00 catch_up ok"},
+		{"it goes on", time.Hour, "01T05:00:00 catch_up skipped_overlap"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := calm
+			w.behave = func(ctx context.Context, d molecule.Delivery) molecule.Reply {
+				if d.Run.Handle == "" {
+					return fine(ctx, d)
+				}
+				if molecule.Sleep(ctx, tt.ends) != nil {
+					return stopped(ctx)
+				}
+				return molecule.Reply{Failure: molecule.FailLost}
+			}
+			idle := w
+			idle.idle = true
+			idle.on(t, func(t *testing.T, p *plant) {
+				p.agent("a", molecule.AgentExec, 1)
+				s := p.schedule(molecule.Schedule{Name: "a", Cron: "0 * * * *"})
+				pass(30 * time.Minute)
+				r := molecule.Run{
+					ScheduleID: s.ID, Trigger: molecule.TriggerCron, State: molecule.RunClaimed, Slot: molecule.Now(), Prompt: "work",
+					Timeout: molecule.Duration(20 * hours),
+				}
+				err := errors.Join(p.db.CreateRun(t.Context(), &r),
+					p.db.StartRun(t.Context(), r, time.Now(), time.Now().Add(20*hours), 1), p.db.SetRunHandle(t.Context(), r.ID, "exec:gone"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				*p = *w.restart(p, 5*hours)
+				pass(2 * time.Minute)
+				if got := p.told("a"); got[len(got)-1] != tt.want {
+					t.Errorf("the slots are %q, want the last to be %q", got, tt.want)
+				}
 			})
 		})
 	}

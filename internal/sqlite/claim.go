@@ -243,15 +243,18 @@ func moveOn(ctx context.Context, tx *Tx, claims []*claimed) error {
 }
 
 // decided returns what decide says. A decision that leaves the schedule where it
-// is would fire without end: it is an error as any other.
+// is would fire without end, unless it has no rows and looks again later: it is
+// an error as any other.
 func decided(due molecule.Due, decide decider) (c molecule.Claim, err error) {
 	err = supervised.Guard(func() error {
 		var err error
 		c, err = decide(due)
 		return err
 	})
-	if err == nil && c.State == molecule.ScheduleActive && !c.NextSlot.After(due.Schedule.NextSlot) {
-		err = fmt.Errorf("the next slot %s does not lie behind %s", c.NextSlot.Format(layout), due.Schedule.NextSlot.Format(layout))
+	before := due.Schedule
+	waits := c.NextSlot.Equal(before.NextSlot) && c.DueAt.After(before.DueAt) && len(c.Runs) == 0
+	if err == nil && c.State == molecule.ScheduleActive && !c.NextSlot.After(before.NextSlot) && !waits {
+		err = fmt.Errorf("the next slot %s does not lie behind %s", c.NextSlot.Format(layout), before.NextSlot.Format(layout))
 	}
 	return c, err
 }
