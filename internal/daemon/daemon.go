@@ -52,6 +52,7 @@ type Daemon struct {
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
 	retention  *retention.Keeper
+	monitor    *registry.Monitor
 	guard      *netguard.Guard
 	tokens     *auth.Tokens
 	listeners  []net.Listener
@@ -175,11 +176,12 @@ type services struct {
 func (d *Daemon) running() *metrics {
 	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
 	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() }, d.incidents.Counts)
+	push := a2a.New(a2a.Options{Guard: d.guard})
 	d.inbox = inbox.New(inbox.Options{Store: d.store, OrgID: d.cfg.Org(), Log: d.log.With("subsystem", "inbox")})
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
 		Couriers: map[molecule.AgentKind]dispatch.Courier{
-			molecule.AgentPush: a2a.New(a2a.Options{Guard: d.guard}),
+			molecule.AgentPush: push,
 			molecule.AgentPoll: d.inbox,
 			molecule.AgentExec: execagent.New(execagent.Options{
 				Log: d.log, MaxChildren: d.cfg.Dispatch.MaxInProgress,
@@ -204,8 +206,13 @@ func (d *Daemon) running() *metrics {
 		Store: d.store, Rules: d.cfg.Retention.rules(d.cfg.Dispatch.budget()), Pruned: m.slice,
 		Log: d.log.With("subsystem", "retention"),
 	})
+	d.monitor = registry.NewMonitor(registry.MonitorOptions{
+		Store: d.store, Prober: push, Incidents: d.incidents, Returned: d.dispatcher.Returned,
+		Log: d.log.With("subsystem", "agent-monitor"),
+	})
 	d.services.agents, d.services.schedules = registry.New(registry.Options{
 		Store: d.store, Addresses: d.guard, Tokens: minter{d.tokens}, Resolve: execagent.Resolve, Reserved: d.inbox.ReplyAddress(),
+		Monitor: d.monitor,
 	}), service
 	return m
 }

@@ -32,6 +32,8 @@ func (d *Daemon) subsystems() []subsystem {
 		{"audit-exporter", 2 * d.cfg.Audit.ExportEvery, limit, grace, true, d.heads.Run},
 		{"inbox", 30 * time.Second, limit, grace, true, d.inbox.Run},
 		{"retention", time.Hour, limit, grace, true, d.retention.Run},
+		{"agent-monitor", 5 * time.Second, limit, grace, false, d.monitor.Run},
+		{"agent-prober", 30 * time.Second, limit, grace, true, d.monitor.RunProber},
 		{"dispatcher", 30 * time.Second, limit, drain, false, d.dispatcher.Run},
 		{"scheduler", 30 * time.Second, limit, grace, false, d.scheduler.Run},
 		// Behind whom they watch: while it stops nobody is missed.

@@ -69,6 +69,7 @@ type Dispatcher struct {
 	queues   *queues
 	spending *spending
 	arming   arming
+	away     away
 	kick     chan struct{} // buffered 1: one signal is enough; never closed
 }
 

@@ -10,10 +10,6 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
-// probePause is how long an agent that is offline is left in peace between two
-// looks for it.
-const probePause = 15 * time.Second
-
 // retries is how many further attempts an outcome is worth.
 func retries(o molecule.Outcome, p molecule.Policy) int {
 	if p.Retries != nil {
@@ -166,7 +162,7 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 	if j.run.State == molecule.RunAway && !started.Before(deadline) {
 		return j.miss()
 	}
-	if agent.State == molecule.AgentOffline && j.run.Handle == "" {
+	if agent.State.Runs() == molecule.HandlingWait && j.run.Handle == "" {
 		if there, err := j.await(agent, courier, deadline); !there || err != nil {
 			return err
 		}
@@ -232,33 +228,6 @@ func (j *journey) hold(before time.Duration) (cut bool) {
 	}
 	j.canceled()
 	return true
-}
-
-// await waits for an agent that is offline until it can be reached. When the
-// deadline comes first the slot was missed.
-func (j *journey) await(agent molecule.Agent, courier Courier, deadline time.Time) (there bool, err error) {
-	prober, ok := courier.(Prober)
-	if !ok {
-		return true, nil // a run is the only probe there is
-	}
-	for asked := false; time.Now().Before(deadline); asked = true {
-		if prober.Reachable(j.deliveries, agent) {
-			return true, nil
-		}
-		if !asked {
-			err := j.persist(func(ctx context.Context) error {
-				return j.Store.SetRunWaiting(ctx, j.run.ID, molecule.RunAway, "the agent is offline", deadline)
-			})
-			if err != nil {
-				return false, fmt.Errorf("note that a run waits: %w", err)
-			}
-		}
-		if molecule.Sleep(j.deliveries, min(probePause, time.Until(deadline))) != nil {
-			j.canceled()
-			return false, nil // stopping: the next start waits on
-		}
-	}
-	return false, j.miss()
 }
 
 // miss ends a run that waited for its agent to no avail: nothing was sent.

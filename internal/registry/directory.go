@@ -29,15 +29,17 @@ func (s *Service) SetCard(ctx context.Context, agentID string, card json.RawMess
 
 // Member returns one agent by its whole id, also one that was removed.
 func (s *Service) Member(ctx context.Context, agentID string) (molecule.Agent, error) {
-	return s.store.Member(ctx, agentID)
+	return s.seen(s.store.Member(ctx, agentID))
 }
 
 // Members returns every agent, by name.
-func (s *Service) Members(ctx context.Context) ([]molecule.Agent, error) { return s.store.Members(ctx) }
+func (s *Service) Members(ctx context.Context) ([]molecule.Agent, error) {
+	return s.allSeen(s.store.Members(ctx))
+}
 
 // Peers returns who is next to an agent, by name.
 func (s *Service) Peers(ctx context.Context, agentID string) ([]molecule.Agent, error) {
-	return s.store.Peers(ctx, agentID)
+	return s.allSeen(s.store.Peers(ctx, agentID))
 }
 
 // Lineage returns who is above an agent.

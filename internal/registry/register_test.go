@@ -38,7 +38,10 @@ func newDoor(t *testing.T) door {
 		t.Fatal(err)
 	}
 	d := door{t: t, db: sqlitetest.Open(t), tokens: newTokens()}
-	d.Service = registry.New(registry.Options{Store: d.db, Addresses: guard, Tokens: d.tokens, Resolve: resolve, Reserved: reserved})
+	d.Service = registry.New(registry.Options{
+		Store: d.db, Addresses: guard, Tokens: d.tokens, Resolve: resolve, Reserved: reserved,
+		Monitor: registry.NewMonitor(registry.MonitorOptions{}),
+	})
 	return d
 }
 

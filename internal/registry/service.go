@@ -1,8 +1,14 @@
-// Package registry keeps the agents: it holds the rules about who may create
-// which kind of agent, what an address may point at and which program may be
-// started, and hands the rest to the store.
+// Package registry keeps the agents and watches them.
 //
-// It calls no agent and starts no program. Start with [Service].
+// [Service] holds the rules about who may create which kind of agent, what an
+// address may point at and which program may be started, and hands the rest to
+// the store. It calls no agent and starts no program.
+//
+// [Monitor] knows when each agent was last heard. That lives in memory, where a
+// request is one stamp, and is written down every few seconds as a whole; a row is
+// changed only when another state is believed. What a state is and which sign
+// leads where is the table in package molecule. Start with judge.go (one agent),
+// mass.go (too many at once) and clock.go (our own silence is not theirs).
 package registry
 
 import (
@@ -54,6 +60,7 @@ type Options struct {
 	// Resolve finds the program of a command and refuses one that cannot be
 	// started.
 	Resolve func(*molecule.Exec) error
+	Monitor *Monitor
 	// Reserved is an id that no agent may have; empty is none.
 	Reserved string
 }
@@ -66,11 +73,12 @@ type Service struct {
 	tokens    Tokens
 	resolve   func(*molecule.Exec) error
 	reserved  string
+	monitor   *Monitor
 }
 
 // New returns a Service.
 func New(o Options) *Service {
-	return &Service{store: o.Store, addresses: o.Addresses, tokens: o.Tokens, resolve: o.Resolve, reserved: o.Reserved}
+	return &Service{store: o.Store, addresses: o.Addresses, tokens: o.Tokens, resolve: o.Resolve, reserved: o.Reserved, monitor: o.Monitor}
 }
 
 // CreateAgent stores in. The kind follows from what was given when it was not
@@ -109,7 +117,15 @@ func (s *Service) CreateAgent(ctx context.Context, in *molecule.Agent) error {
 
 // Agent returns one agent.
 func (s *Service) Agent(ctx context.Context, ref string) (molecule.Agent, error) {
-	return s.store.Agent(ctx, ref)
+	return s.seen(s.store.Agent(ctx, ref))
+}
+
+// seen adds what the monitor knows of an agent.
+func (s *Service) seen(a molecule.Agent, err error) (molecule.Agent, error) {
+	if err == nil {
+		s.monitor.Seen(&a)
+	}
+	return a, err
 }
 
 // Agents returns a page of agents, by name.
@@ -117,7 +133,17 @@ func (s *Service) Agents(ctx context.Context, f molecule.AgentFilter) (molecule.
 	if err := f.Validate(); err != nil {
 		return molecule.Page[molecule.Agent]{}, err
 	}
-	return s.store.Agents(ctx, f)
+	page, err := s.store.Agents(ctx, f)
+	page.Items, err = s.allSeen(page.Items, err)
+	return page, err
+}
+
+// allSeen is seen for several agents.
+func (s *Service) allSeen(all []molecule.Agent, err error) ([]molecule.Agent, error) {
+	for i := range all {
+		s.monitor.Seen(&all[i])
+	}
+	return all, err
 }
 
 // UpdateAgent changes the fields that up names. A new address or command is
@@ -141,7 +167,7 @@ func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.Agent
 	} else if err := s.allowed(ctx, before); err != nil {
 		return molecule.Agent{}, err
 	}
-	return s.store.UpdateAgent(ctx, before.ID, func(a *molecule.Agent) error {
+	return s.seen(s.store.UpdateAgent(ctx, before.ID, func(a *molecule.Agent) error {
 		if err := s.allowed(ctx, *a); err != nil {
 			return err // an administrator took it over meanwhile
 		}
@@ -157,7 +183,7 @@ func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.Agent
 			a.Exec = wanted.Exec
 		}
 		return a.Validate()
-	})
+	}))
 }
 
 // RemoveAgent removes an agent that no schedule names and that has no children.

@@ -49,7 +49,14 @@ func service(t *testing.T) (*registry.Service, *sqlite.DB) {
 		t.Fatal(err)
 	}
 	db := sqlitetest.Open(t)
-	return registry.New(registry.Options{Store: db, Addresses: guard, Tokens: newTokens(), Resolve: resolve}), db
+	return over(db, guard), db
+}
+
+// over is a registry over a store, whose agents nobody watches.
+func over(store registry.Store, guard *netguard.Guard) *registry.Service {
+	return registry.New(registry.Options{
+		Store: store, Addresses: guard, Tokens: newTokens(), Resolve: resolve, Monitor: registry.NewMonitor(registry.MonitorOptions{}),
+	})
 }
 
 // Who asks.
@@ -430,12 +437,11 @@ func TestUpdateAgent_whileSomebodyElseDoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			create(t, quiet, remote(t), push("a", far))
-			store := &meanwhile{DB: db, do: func() {
+			raced := over(&meanwhile{DB: db, do: func() {
 				if err := c.other(admin(t), quiet); err != nil {
 					t.Errorf("the other: %v", err)
 				}
-			}}
-			raced := registry.New(registry.Options{Store: store, Addresses: guard, Tokens: newTokens(), Resolve: resolve})
+			}}, guard)
 			_, err = raced.UpdateAgent(remote(t), "a", molecule.AgentUpdate{URL: &moved})
 			if molecule.CodeOf(err) != c.code {
 				t.Errorf("%v, want %q", err, c.code)

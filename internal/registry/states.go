@@ -23,7 +23,7 @@ func (s *Service) ConfirmOffline(ctx context.Context, ref string) (molecule.Agen
 
 // sign lets the caller give a sign about an agent.
 func (s *Service) sign(ctx context.Context, ref, what string, sign molecule.AgentSign) (molecule.Agent, error) {
-	return s.store.SetAgentState(ctx, ref, func(a *molecule.Agent) error {
+	return s.seen(s.store.SetAgentState(ctx, ref, func(a *molecule.Agent) error {
 		to := a.State.After(sign)
 		switch {
 		case sign == molecule.SignConfirmed && to != molecule.AgentOffline:
@@ -36,7 +36,7 @@ func (s *Service) sign(ctx context.Context, ref, what string, sign molecule.Agen
 		}
 		a.State, a.StateReason = to, what+" by "+molecule.PrincipalFrom(ctx).Name
 		return nil
-	})
+	}))
 }
 
 // AgentHistory returns how an agent came to be what it is.
@@ -46,5 +46,5 @@ func (s *Service) AgentHistory(ctx context.Context, ref string) (molecule.AgentH
 		return molecule.AgentHistory{}, err
 	}
 	transitions, err := s.store.Transitions(ctx, a.ID, molecule.MaxTransitions)
-	return molecule.AgentHistory{Card: a.Card, Transitions: transitions}, err
+	return molecule.AgentHistory{Card: a.Card, Transitions: transitions, Arrivals: s.monitor.Arrivals(a.ID)}, err
 }
