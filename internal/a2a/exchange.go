@@ -9,13 +9,13 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/netguard"
 )
 
 // exchange is what one HTTP request and its answer were like.
@@ -54,9 +54,7 @@ func perform(c *http.Client, req *http.Request, limit int64) *exchange {
 
 // fail notes why there is no whole answer.
 func (x *exchange) fail(ctx context.Context, err error, sent bool) {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err // the URL is the agent's, and the reader knows it
-	}
+	err = netguard.Bare(err)
 	x.detail = molecule.Excerpt(err.Error(), 300)
 	switch {
 	case molecule.CodeOf(err) == molecule.UnsafeURL:

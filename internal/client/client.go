@@ -180,10 +180,7 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 
 // failed says what a request that got no answer means.
 func (c *Client) failed(ctx context.Context, err error) error {
-	// The URL of a *url.Error is our own base, of which a socket's means nothing.
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
+	err = netguard.Bare(err) // the URL is our own base, of which a socket's means nothing
 	switch {
 	case errors.Is(err, context.Canceled):
 		return err

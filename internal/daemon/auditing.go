@@ -41,7 +41,7 @@ func (d *Daemon) exporter() (*audit.Exporter, error) {
 		req.Header.Set("Content-Type", wire.TypeJSON)
 		res, err := d.guard.Client(netguard.Stored).Do(req)
 		if err != nil {
-			return fmt.Errorf("post the head of the audit trail: %w", err)
+			return fmt.Errorf("post the head of the audit trail: %w", netguard.Bare(err))
 		}
 		defer res.Body.Close() //nolint:errcheck // nothing of it is read
 		if res.StatusCode/100 != 2 {

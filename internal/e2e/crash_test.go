@@ -68,7 +68,8 @@ type crashing struct {
 	data   string
 	client *client.Client
 	sink   *sink
-	agents string // URL of the sink
+	agents string   // URL of the sink
+	args   []string // more of serve
 }
 
 func newCrashing(t *testing.T, rnd *rand.Rand) *crashing {
@@ -107,7 +108,8 @@ type life struct {
 
 func (c *crashing) start() *life {
 	c.t.Helper()
-	l := &life{cmd: exec.Command(c.bin, "serve", "--data-dir", c.data, "--listen", c.socket()), log: new(strings.Builder), gone: make(chan struct{})}
+	args := append([]string{"serve", "--data-dir", c.data, "--listen", c.socket()}, c.args...)
+	l := &life{cmd: exec.Command(c.bin, args...), log: new(strings.Builder), gone: make(chan struct{})}
 	l.cmd.Stderr = l.log
 	if err := l.cmd.Start(); err != nil {
 		c.t.Fatal(err)
