@@ -98,6 +98,26 @@ func told(t testing.TB, db *sqlite.DB) []string {
 	return types
 }
 
+// wantTold compares the events about incidents, in order.
+func wantTold(t testing.TB, db *sqlite.DB, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(told(t, db), want); diff != "" {
+		t.Errorf("events (-got +want):\n%s", diff)
+	}
+}
+
+// wantBrief compares incidents by subject, state and count.
+func wantBrief(t testing.TB, got []molecule.Incident, want ...string) {
+	t.Helper()
+	var lines []string
+	for _, in := range got {
+		lines = append(lines, brief(in))
+	}
+	if diff := cmp.Diff(lines, want, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("incidents (-got +want):\n%s", diff)
+	}
+}
+
 // anyID ignores what no test can know.
 func anyID() cmp.Option { return cmpopts.IgnoreFields(molecule.Incident{}, "ID") }
 
@@ -129,9 +149,7 @@ func TestOpen_opensOneAndCountsTheRest(t *testing.T) {
 		if diff := cmp.Diff(known(t, k), want, anyID()); diff != "" {
 			t.Errorf("what is known (-got +want):\n%s", diff)
 		}
-		if diff := cmp.Diff(told(t, db), []string{"opened schedule/a"}); diff != "" {
-			t.Errorf("events (-got +want):\n%s", diff)
-		}
+		wantTold(t, db, "opened schedule/a")
 	})
 }
 
@@ -155,10 +173,7 @@ func TestClose_endsItOnceAndWhatComesBackIsAnother(t *testing.T) {
 		if len(got) != 2 || !got[0].Open() || !got[1].ClosedAt.Equal(over) || got[0].Count != 1 || got[1].Count != 1 {
 			t.Errorf("the rows are %+v, want one that ended at %v and one that is open", got, over)
 		}
-		want := []string{"opened schedule/a", "closed schedule/a", "opened schedule/a"}
-		if diff := cmp.Diff(told(t, db), want); diff != "" {
-			t.Errorf("events (-got +want):\n%s", diff)
-		}
+		wantTold(t, db, "opened schedule/a", "closed schedule/a", "opened schedule/a")
 	})
 }
 
@@ -258,17 +273,8 @@ func TestFlush_forgetsNothingWhenTheStoreFails(t *testing.T) {
 			step(func() { k.Open(late("schedule/a")); k.Open(late("schedule/a")) })
 			store.before, store.behind = nil, nil
 			flush(t, k)
-			var got []string
-			for _, in := range rows(t, store.DB) {
-				got = append(got, brief(in))
-			}
-			if diff := cmp.Diff(got, []string{"schedule/a open 2", "schedule/a over 1"}); diff != "" {
-				t.Errorf("rows (-got +want):\n%s", diff)
-			}
-			want := []string{"opened schedule/a", "closed schedule/a", "opened schedule/a"}
-			if diff := cmp.Diff(told(t, store.DB), want); diff != "" {
-				t.Errorf("events (-got +want):\n%s", diff)
-			}
+			wantBrief(t, rows(t, store.DB), "schedule/a open 2", "schedule/a over 1")
+			wantTold(t, store.DB, "opened schedule/a", "closed schedule/a", "opened schedule/a")
 		})
 	}
 }
@@ -287,13 +293,7 @@ func TestFlush_storesWhatHappensWhileItWrites(t *testing.T) {
 		k.Close(molecule.IncidentMissedRuns, "schedule/over", molecule.Now())
 	}
 	flush(t, k)
-	var got []string
-	for _, in := range rows(t, store.DB) {
-		got = append(got, brief(in))
-	}
-	if diff := cmp.Diff(got, []string{"schedule/over over 1", "schedule/counted open 2"}); diff != "" {
-		t.Errorf("rows (-got +want):\n%s", diff)
-	}
+	wantBrief(t, rows(t, store.DB), "schedule/over over 1", "schedule/counted open 2")
 }
 
 func TestLoad_bringsNothingBackThatHasEnded(t *testing.T) {
@@ -347,10 +347,19 @@ func TestOpen_keepsNoMoreThanItCan(t *testing.T) {
 	if diff := cmp.Diff(open, []string{"schedule/last", "schedule/stays"}); err != nil || diff != "" {
 		t.Errorf("open (-got +want), %v:\n%s", err, diff)
 	}
-	store.before = nil
-	flush(t, k)
-	if got := len(rows(t, store.DB)); got != 4096 {
-		t.Errorf("%d incidents were kept", got)
+	kept := 0
+	for f := (molecule.IncidentFilter{All: true, Limit: molecule.MaxLimit}); ; {
+		page, err := k.Incidents(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept += len(page.Items)
+		if f.Cursor = page.Next; f.Cursor == "" {
+			break
+		}
+	}
+	if kept != 4096 {
+		t.Errorf("%d incidents are kept", kept)
 	}
 }
 

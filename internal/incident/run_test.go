@@ -111,9 +111,7 @@ func TestRun_storesWhatIsTold(t *testing.T) {
 		h.keeper.Close(molecule.IncidentMissedRuns, "schedule/a", molecule.Now())
 		time.Sleep(150 * time.Millisecond)
 		synctest.Wait()
-		if diff := cmp.Diff(told(t, h.db), []string{"opened schedule/a", "closed schedule/a"}); diff != "" {
-			t.Errorf("a moment later the store tells (-got +want):\n%s", diff)
-		}
+		wantTold(t, h.db, "opened schedule/a", "closed schedule/a")
 	})
 }
 

@@ -166,10 +166,7 @@ func TestAckIncident_isKeptAndTheSecondIsToldOfIt(t *testing.T) {
 	if got := rows(t, db)[0]; got.AckedBy != "uid:1000" || got.Open() || got.Count != 2 {
 		t.Errorf("at its end it is %+v", got)
 	}
-	want := []string{"opened schedule/a", "acked schedule/a", "closed schedule/a"}
-	if diff := cmp.Diff(told(t, db), want); diff != "" {
-		t.Errorf("events (-got +want):\n%s", diff)
-	}
+	wantTold(t, db, "opened schedule/a", "acked schedule/a", "closed schedule/a")
 	for _, ref := range []string{"ffffffff", ""} {
 		if _, err := k.AckIncident(asOperator(t, "uid:0"), ref); molecule.CodeOf(err) != molecule.NotFound {
 			t.Errorf("%q: %v, want not found", ref, err)

@@ -81,8 +81,12 @@ func (t table) resolve(ctx context.Context, q querier, ref string) (string, erro
 	for _, f := range found {
 		names = append(names, f.name)
 	}
+	more := "more of the id"
+	if t.byName != "" {
+		more = "the name or " + more
+	}
 	return "", molecule.Errorf(molecule.Invalid, "%s %q is ambiguous", t.noun, ref).
-		WithHint("it may be %s; give the name or more of the id", strings.Join(names, ", "))
+		WithHint("it may be %s; give %s", strings.Join(names, ", "), more)
 }
 
 func (t table) notFound(ref string) error {

@@ -3,6 +3,7 @@ package watchdog_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,27 +55,18 @@ func TestTroubles_aScheduleInErrorIsOneUntilSomebodyActs(t *testing.T) {
 	for name, act := range acts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				y := open(t, dir, says("done"), nil)
-				defer y.close()
+			inYard(t, says("done"), func(t *testing.T, y *yard) {
 				y.add("0 0 1 1 *", "hello", "whole")
 				y.must(put(molecule.ScheduleError)(y))
 				soon()
-				if got, want := y.open(), "schedule_error schedule/hello: hello does not fire any more: no way"; got != want {
-					t.Errorf("it tells %q, want %q", got, want)
-				}
+				y.wantOpen("a second later", "schedule_error schedule/hello: hello does not fire any more: no way")
 				if in := y.incidents()[0]; in.Severity != molecule.SeverityCritical || in.Evidence.Error != "no way" || in.Evidence.Facts["agent"] != "hello" {
 					t.Errorf("the incident is %+v", in)
 				}
 				y.must(act(y))
 				soon()
-				if got := y.open(); got != "" {
-					t.Errorf("behind %s it tells %q", name, got)
-				}
-				if got, want := y.told(), "opened schedule/hello, closed schedule/hello"; got != want {
-					t.Errorf("the store was told %s, want %s", got, want)
-				}
+				y.wantOpen("behind "+name, "")
+				y.wantTold("opened schedule/hello, closed schedule/hello")
 			})
 		})
 	}
@@ -98,10 +90,7 @@ func TestTroubles_whatCannotBeFiredIsTold(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			synctest.Test(t, func(t *testing.T) {
-				y := open(t, dir, says("done"), nil)
-				defer y.close()
+			inYard(t, says("done"), func(t *testing.T, y *yard) {
 				y.add("* * * * *", "hello")
 				now := midnight.Add(time.Minute)
 				_, err := y.db.ClaimDue(t.Context(), now, now, 10, tt.decide)
@@ -117,53 +106,42 @@ func TestTroubles_whatCannotBeFiredIsTold(t *testing.T) {
 
 func TestTroubles_aPoisonRowIsToldAndReleased(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		poison := true
-		y := open(t, dir, func(ctx context.Context, d molecule.Delivery) molecule.Reply {
-			if poison && d.Agent.Name == "bad" {
-				panic("poison")
-			}
-			return says("done")(ctx, d)
-		}, nil)
-		defer y.close()
+	poison := true
+	agent := func(ctx context.Context, d molecule.Delivery) molecule.Reply {
+		if poison && d.Agent.Name == "bad" {
+			panic("poison")
+		}
+		return says("done")(ctx, d)
+	}
+	inYard(t, agent, func(t *testing.T, y *yard) {
 		defer y.fire()()
 		y.add("* * * * *", "bad", "good")
 		time.Sleep(2*time.Minute + 30*time.Second)
-		if got := y.open(); got != "" {
-			t.Errorf("after two panics it tells %q", got)
-		}
+		y.wantOpen("after two panics", "")
 		time.Sleep(time.Minute)
 		want := "schedule_error schedule/bad: bad does not fire any more: quarantined: 3 deliveries in a row broke, the last one because the delivery broke: panic: poison"
-		if got := y.open(); got != want {
-			t.Errorf("after three panics it tells %q, want %q", got, want)
-		}
-		time.Sleep(time.Hour)
+		y.wantOpen("after three panics", want)
+		time.Sleep(3 * time.Minute)
+		synctest.Wait() // the race detector takes no sleep for an order
 		poison = false
 		_, err := y.service.ResumeSchedule(t.Context(), "bad")
 		y.must(err)
 		soon()
-		if got := y.open(); got != "" {
-			t.Errorf("once it is resumed it tells %q", got)
-		}
+		y.wantOpen("once it is resumed", "")
 		time.Sleep(time.Minute)
 		s, err := y.service.Schedule(t.Context(), "bad")
 		if err != nil || s.LastOutcome != molecule.OutcomeOK {
 			t.Errorf("resumed it ended as %s, %v", s.LastOutcome, err)
 		}
-		if got, want := y.told(), "opened schedule/bad, closed schedule/bad"; got != want {
-			t.Errorf("the store was told %s, want %s", got, want)
-		}
+		y.wantTold("opened schedule/bad, closed schedule/bad")
 	})
 }
 
 func TestTroubles_threeBlankRepliesInARowAreOne(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		reply := ""
-		y := open(t, dir, func(ctx context.Context, d molecule.Delivery) molecule.Reply { return says(reply)(ctx, d) }, nil)
-		defer y.close()
+	reply := ""
+	agent := func(ctx context.Context, d molecule.Delivery) molecule.Reply { return says(reply)(ctx, d) }
+	inYard(t, agent, func(t *testing.T, y *yard) {
 		defer y.fire()()
 		y.add("0 0 1 1 *", "hello")
 		for i, want := range []string{
@@ -175,9 +153,7 @@ func TestTroubles_threeBlankRepliesInARowAreOne(t *testing.T) {
 				t.Fatalf("run %d ended as %s", i, r.Outcome)
 			}
 			soon()
-			if got := y.open(); got != want {
-				t.Errorf("after %d blank replies it tells %q, want %q", i+1, got, want)
-			}
+			y.wantOpen(fmt.Sprintf("after %d blank replies", i+1), want)
 		}
 		if in := y.incidents(); len(in) != 1 || in[0].Count != 4 || in[0].Severity != molecule.SeverityWarning || in[0].Evidence.Facts["blank_replies"] != "4" {
 			t.Errorf("the incident is %+v", in)
@@ -191,26 +167,20 @@ func TestTroubles_threeBlankRepliesInARowAreOne(t *testing.T) {
 		reply = "here I am"
 		y.trigger("hello")
 		soon()
-		if got := y.open(); got != "" {
-			t.Errorf("after a reply it tells %q", got)
-		}
-		if got, want := y.told(), "opened schedule/hello, closed schedule/hello"; got != want {
-			t.Errorf("the store was told %s, want %s", got, want)
-		}
+		y.wantOpen("after a reply", "")
+		y.wantTold("opened schedule/hello, closed schedule/hello")
 	})
 }
 
 // TestTroubles_anAgentThatAsksForInputIsToldAtOnce: nobody else can answer it.
 func TestTroubles_anAgentThatAsksForInputIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		y := open(t, dir, func(ctx context.Context, d molecule.Delivery) molecule.Reply {
-			d.Waiting("which branch?")
-			<-ctx.Done()
-			return molecule.Reply{Failure: molecule.FailDeadline, Answered: true}
-		}, nil)
-		defer y.close()
+	agent := func(ctx context.Context, d molecule.Delivery) molecule.Reply {
+		d.Waiting("which branch?")
+		<-ctx.Done()
+		return molecule.Reply{Failure: molecule.FailDeadline, Answered: true}
+	}
+	inYard(t, agent, func(t *testing.T, y *yard) {
 		defer y.fire()()
 		y.add("0 0 1 1 *", "hello")
 		sched, err := y.service.TriggerSchedule(t.Context(), "hello")
@@ -235,9 +205,7 @@ func TestTroubles_anAgentThatAsksForInputIsToldAtOnce(t *testing.T) {
 		_, err = y.service.CancelRun(t.Context(), sched.ID)
 		y.must(err)
 		soon()
-		if got := y.open(); got != "" {
-			t.Errorf("when both have ended it tells %q", got)
-		}
+		y.wantOpen("when both have ended", "")
 	})
 }
 
@@ -264,9 +232,7 @@ func TestTroubles_aRestartRaisesNoSecondAlarm(t *testing.T) {
 		y = open(t, dir, says("done"), nil)
 		defer y.close()
 		soon()
-		if got, want := y.open(), "schedule_error schedule/bad: bad does not fire any more: no way"; got != want {
-			t.Errorf("after four restarts it tells %q, want %q", got, want)
-		}
+		y.wantOpen("after four restarts", "schedule_error schedule/bad: bad does not fire any more: no way")
 		if got := y.told(); strings.Count(got, "opened") != 2 || strings.Count(got, "closed") != 1 {
 			t.Errorf("the store was told %s, want two that were opened and one that was closed", got)
 		}
@@ -276,13 +242,10 @@ func TestTroubles_aRestartRaisesNoSecondAlarm(t *testing.T) {
 // TestTroubles_looksSeldomHoweverMuchChanges: a look is little, and not nothing.
 func TestTroubles_looksSeldomHoweverMuchChanges(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		y := open(t, dir, says("done"), nil)
-		defer y.close()
-		for i := range 1000 {
+	inYard(t, says("done"), func(t *testing.T, y *yard) {
+		for i := range 200 {
 			y.must(y.db.AppendEvent(t.Context(), "test.changed", "test/x", i))
-			time.Sleep(time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 		}
 		soon()
 		if n := y.looks.n.Load(); n > 8 {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/dispatch"
@@ -50,6 +51,7 @@ func (c *counted) Troubles(ctx context.Context, limit int) (molecule.Troubles, e
 // itself, if at all.
 type yard struct {
 	t       *testing.T
+	dir     string
 	db      *sqlite.DB
 	keeper  *incident.Keeper
 	service *scheduler.Service
@@ -68,7 +70,7 @@ func open(t *testing.T, dir string, agent behave, jump func() time.Duration) *ya
 	if err != nil {
 		t.Fatal(err)
 	}
-	y := &yard{t: t, db: db, looks: &counted{DB: db}, keeper: incident.New(incident.Options{Store: db, Log: log})}
+	y := &yard{t: t, dir: dir, db: db, looks: &counted{DB: db}, keeper: incident.New(incident.Options{Store: db, Log: log})}
 	if err := y.keeper.Load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -94,6 +96,17 @@ func open(t *testing.T, dir string, agent behave, jump func() time.Duration) *ya
 		}
 	}
 	return y
+}
+
+// inYard calls do in a bubble, on a yard whose agents answer as agent does.
+func inYard(t *testing.T, agent behave, do func(t *testing.T, y *yard)) {
+	t.Helper()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		y := open(t, dir, agent, nil)
+		defer y.close()
+		do(t, y)
+	})
 }
 
 // run supervises subsystems until stop is called.
@@ -149,7 +162,22 @@ func (y *yard) incidents() []molecule.Incident {
 	return page.Items
 }
 
-// open returns those that are open, each as kind, subject and title.
+// wantOpen compares what is open now, a line of kind, subject and title each.
+func (y *yard) wantOpen(when, want string) {
+	y.t.Helper()
+	if got := y.open(); got != want {
+		y.t.Errorf("%s it tells %q, want %q", when, got, want)
+	}
+}
+
+// wantTold compares what the store was told of incidents, in order.
+func (y *yard) wantTold(want string) {
+	y.t.Helper()
+	if got := y.told(); got != want {
+		y.t.Errorf("the store was told %s, want %s", got, want)
+	}
+}
+
 func (y *yard) open() string {
 	y.t.Helper()
 	var lines []string
@@ -161,7 +189,6 @@ func (y *yard) open() string {
 	return strings.Join(lines, "\n")
 }
 
-// told returns what the store was told of incidents, in order.
 func (y *yard) told() string {
 	y.t.Helper()
 	page, err := y.db.Events(y.t.Context(), molecule.EventFilter{Types: []string{"incident."}})
