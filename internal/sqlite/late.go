@@ -53,7 +53,7 @@ func (db *DB) LateSlots(ctx context.Context, now time.Time, limit int) ([]molecu
 	if err != nil || len(late) < limit {
 		return late, len(late), err
 	}
-	rows, err = db.query(ctx, sqlCountLate, stamp(now.Add(-alertDelay)), stamp(now))
+	rows, err = db.query(ctx, sqlCountLate, stamp(now))
 	n, err := all(rows, err, func(r rowScanner, n *int) error { return r.Scan(n) })
 	if err != nil {
 		return nil, 0, err

@@ -242,3 +242,20 @@ func TestClaimDue_aScheduleThatDoesNotMoveOnIsPutAside(t *testing.T) {
 		})
 	}
 }
+
+// TestLateSlots_areCountedAsTheyAreListed: of slots that are due at several
+// times, those are counted that would be listed without a limit.
+func TestLateSlots_areCountedAsTheyAreListed(t *testing.T) {
+	t.Parallel()
+	db := sqlitetest.Open(t)
+	sqlitetest.Agent(t, db, "echo")
+	for i := range 10 {
+		sqlitetest.Schedule(t, db, "echo", fmt.Sprintf("s%d", i), noon.Add(-time.Duration(i)*20*time.Second))
+	}
+	for limit := 1; limit < 12; limit++ {
+		late, n, err := db.LateSlots(t.Context(), noon, limit)
+		if err != nil || n != 8 || len(late) != min(limit, 8) {
+			t.Errorf("of %d: %d listed, %d counted, %v; want 8", limit, len(late), n, err)
+		}
+	}
+}
