@@ -25,16 +25,17 @@ import (
 
 // Config is every setting of the daemon. config/moleculed.yaml describes each.
 type Config struct {
-	OrgID     *string         `yaml:"org_id"`
-	DataDir   *string         `yaml:"data_dir"`
-	Listen    []string        `yaml:"listen"`
-	Auth      AuthConfig      `yaml:"auth"`
-	Network   NetworkConfig   `yaml:"network"`
-	Tenant    TenantConfig    `yaml:"tenant"`
-	Dispatch  DispatchConfig  `yaml:"dispatch"`
-	Audit     AuditConfig     `yaml:"audit"`
-	Retention RetentionConfig `yaml:"retention"`
-	Log       LogConfig       `yaml:"log"`
+	OrgID      *string          `yaml:"org_id"`
+	DataDir    *string          `yaml:"data_dir"`
+	Listen     []string         `yaml:"listen"`
+	Auth       AuthConfig       `yaml:"auth"`
+	Network    NetworkConfig    `yaml:"network"`
+	Tenant     TenantConfig     `yaml:"tenant"`
+	Dispatch   DispatchConfig   `yaml:"dispatch"`
+	Supervisor SupervisorConfig `yaml:"supervisor"`
+	Audit      AuditConfig      `yaml:"audit"`
+	Retention  RetentionConfig  `yaml:"retention"`
+	Log        LogConfig        `yaml:"log"`
 }
 
 // AuthConfig says who administers.
@@ -103,9 +104,10 @@ func DefaultConfig() Config {
 			MaxInProgress: 64, Drain: 20 * time.Second, PhantomReplies: []string{"(no response generated)"},
 			BudgetWindow: molecule.DefaultBudgetWindow,
 		},
-		Audit:     AuditConfig{ExportEvery: time.Hour},
-		Retention: defaultRetention(),
-		Log:       LogConfig{Level: "info", Format: "text"},
+		Supervisor: SupervisorConfig{DeadManEvery: time.Minute},
+		Audit:      AuditConfig{ExportEvery: time.Hour},
+		Retention:  defaultRetention(),
+		Log:        LogConfig{Level: "info", Format: "text"},
 	}
 }
 
@@ -160,6 +162,7 @@ func (c *Config) fill(def Config) {
 	fill(&c.Tenant, def.Tenant)
 	fill(&c.Dispatch, def.Dispatch)
 	fill(&c.Audit, def.Audit)
+	fill(&c.Supervisor, def.Supervisor)
 	fill(&c.Retention, def.Retention)
 	fill(&c.Log, def.Log)
 	fill(&c.Listen, def.Listen)
@@ -283,6 +286,8 @@ func settings() []setting {
 		{"dispatch.budget_tokens", parsed(func(c *Config) *int64 { return &c.Dispatch.BudgetTokens }, parseInt)},
 		{"dispatch.budget_cost_usd", parsed(func(c *Config) *float64 { return &c.Dispatch.BudgetCostUSD }, parseFloat)},
 		{"dispatch.budget_window", parsed(func(c *Config) *time.Duration { return &c.Dispatch.BudgetWindow }, time.ParseDuration)},
+		{"supervisor.dead_man_url", text(func(c *Config) *string { return &c.Supervisor.DeadManURL })},
+		{"supervisor.dead_man_every", parsed(func(c *Config) *time.Duration { return &c.Supervisor.DeadManEvery }, time.ParseDuration)},
 		{"audit.export_file", text(func(c *Config) *string { return &c.Audit.ExportFile })},
 		{"audit.export_url", text(func(c *Config) *string { return &c.Audit.ExportURL })},
 		{"audit.export_every", parsed(func(c *Config) *time.Duration { return &c.Audit.ExportEvery }, time.ParseDuration)},
@@ -297,7 +302,7 @@ func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
 
 // settingNames returns every key that may stand in the file.
 func settingNames() []string {
-	names := []string{"auth", "network", "tenant", "dispatch", "audit", "retention", "log", "phantom_replies"}
+	names := []string{"auth", "network", "tenant", "dispatch", "supervisor", "audit", "retention", "log", "phantom_replies"}
 	for _, s := range settings() {
 		names = append(names, s.path[strings.LastIndex(s.path, ".")+1:])
 	}
@@ -386,7 +391,7 @@ func (c *Config) validate() error {
 	if d := c.Dispatch.Drain; d < 0 || d > 10*time.Minute {
 		return molecule.Errorf(molecule.Invalid, "dispatch.drain is %s, it must be between 0s and 10m", d)
 	}
-	if err := c.Audit.validate(); err != nil {
+	if err := cmp.Or(c.Audit.validate(), c.Supervisor.validate()); err != nil {
 		return err
 	}
 	return cmp.Or(c.Retention.check(), c.Dispatch.checkBudget())

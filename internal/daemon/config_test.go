@@ -54,6 +54,7 @@ func TestLoadConfig_saysWhereTheFileIsWrong(t *testing.T) {
 		{"a text for a duration", "dispatch:\n  drain: soon\n", "moleculed.yaml:2:10: ", ""},
 		{"a value out of range", "dispatch:\n  max_in_progress: 0\n", "dispatch.max_in_progress is 0, it must be between 1 and 10000", ""},
 		{"a drain of an hour", "dispatch:\n  drain: 1h\n", "dispatch.drain is 1h0m0s", ""},
+		{"a switch that is called all the time", "supervisor:\n  dead_man_every: 1s\n", "supervisor.dead_man_every is 1s, it must be between 5s and 24h", ""},
 		{"a history of nothing", "retention:\n  runs: 0\n", "retention.runs is 0, it must be between 1 and 1000000", ""},
 		{"fewer events than a reader may miss", "retention:\n  max_events: 10\n", "retention.max_events is 10, it must be between 1000", ""},
 		{"failures for a shorter time", "retention:\n  run_days: 100\n", "retention.run_days is 100 and retention.failure_days only 90", "the larger number"},
@@ -143,6 +144,7 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 		"NETWORK_ALLOW_SINK_HOSTS": "http://127.0.0.1:1", "NETWORK_SINK_PROXY": "http://10.0.0.2:3128", "NETWORK_BEHIND_TLS_PROXY": "true", "NETWORK_TLS_CERT": "/c", "NETWORK_TLS_KEY": "/k", "TENANT_TRUST_FLY_REPLAY": "off", "DISPATCH_MAX_IN_PROGRESS": "7",
 		"DISPATCH_DRAIN": "3s", "RETENTION_RUNS": "7", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
 		"AUDIT_EXPORT_FILE": "/h", "AUDIT_EXPORT_URL": "https://a.example/heads", "AUDIT_EXPORT_EVERY": "5m",
+		"SUPERVISOR_DEAD_MAN_URL": "https://hc.example/x", "SUPERVISOR_DEAD_MAN_EVERY": "7s",
 	} {
 		t.Setenv("MOLECULE_"+name, value)
 	}
@@ -163,6 +165,7 @@ func TestLoadConfig_readsEverySettingFromItsVariable(t *testing.T) {
 	}
 	want.Retention = DefaultConfig().Retention
 	want.Retention.Runs = 7
+	want.Supervisor = SupervisorConfig{DeadManURL: "https://hc.example/x", DeadManEvery: 7 * time.Second}
 	cfg, err := load(t, "")
 	if diff := cmp.Diff(cfg, want); err != nil || diff != "" {
 		t.Errorf("%v (-got +want):\n%s", err, diff)

@@ -48,6 +48,7 @@ type Daemon struct {
 	books      *bookkeeper
 	incidents  *incident.Keeper
 	heads      *audit.Exporter
+	dead       *deadMan // nil when nobody is called
 	inbox      *inbox.Service
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
@@ -102,6 +103,9 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	live := &liveness{supervisor: d.supervisor, books: d.books}
 	d.services.live = live
 	if d.heads, err = d.exporter(); err != nil {
+		return err
+	}
+	if d.dead, err = d.deadMan(); err != nil {
 		return err
 	}
 	metrics := d.running()

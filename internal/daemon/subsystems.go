@@ -24,7 +24,7 @@ type subsystem struct {
 func (d *Daemon) subsystems() []subsystem {
 	const limit, grace = 10 * time.Second, 5 * time.Second
 	drain := d.cfg.Dispatch.Drain + 2*grace // runs may finish, then their rows are written
-	return []subsystem{
+	table := []subsystem{
 		{"store-writer", 30 * time.Second, limit, grace, false, d.store.RunWriter},
 		{"event-relay", 30 * time.Second, limit, grace, false, d.relay.Run},
 		{"bookkeeper", 30 * time.Second, limit, grace, true, d.books.Run},
@@ -40,6 +40,10 @@ func (d *Daemon) subsystems() []subsystem {
 		{"trouble-watchdog", 30 * time.Second, limit, grace, true, d.troubles().Run},
 		{"missed-run-watchdog", 30 * time.Second, limit, grace, true, d.slots().Run},
 	}
+	if d.dead != nil {
+		table = append(table, subsystem{"dead-man-switch", 2 * d.dead.every, limit, grace, true, d.dead.Run})
+	}
+	return table
 }
 
 // slots makes what finds slots that nobody fired. It shares nothing with the

@@ -471,7 +471,7 @@ func alive(t *testing.T, s Services) {
 	ctx := s.context(t)
 	l, err := s.Liveness.Liveness(ctx)
 	must(t, err)
-	for _, name := range []string{"scheduler", "dispatcher", "event-relay", "store-writer", "bookkeeper", "incident-keeper", "trouble-watchdog", "missed-run-watchdog", "retention"} {
+	for _, name := range []string{"scheduler", "dispatcher", "event-relay", "store-writer", "bookkeeper", "incident-keeper", "trouble-watchdog", "missed-run-watchdog", "retention", "agent-monitor", "agent-prober"} {
 		if _, ok := l.Subsystems[name]; !ok {
 			t.Errorf("liveness lacks %s: %v", name, l.Subsystems)
 		}
