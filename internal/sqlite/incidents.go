@@ -5,15 +5,32 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
 const incidentColumns = `
 	SELECT id, kind, subject, severity, title, first_seen, last_seen, closed_at, count, evidence, acked_at, acked_by FROM incidents`
 
+// scanIncident reads a row. Of a damaged one it keeps what was read, so that it
+// hides no other, and can be closed.
 func scanIncident(r rowScanner, i *molecule.Incident) error {
-	return r.Scan(&i.ID, &i.Kind, &i.Subject, &i.Severity, &i.Title, instant{&i.FirstSeen}, instant{&i.LastSeen},
+	err := r.Scan(&i.ID, &i.Kind, &i.Subject, &i.Severity, &i.Title, instant{&i.FirstSeen}, instant{&i.LastSeen},
 		instant{&i.ClosedAt}, &i.Count, object[molecule.Evidence]{&i.Evidence}, instant{&i.AckedAt}, &i.AckedBy)
+	if err == nil || i.Subject == "" {
+		return err
+	}
+	if i.FirstSeen.IsZero() { // its id says when it was opened
+		id, _ := uuid.Parse(i.ID) // damaged too: in 1582
+		i.FirstSeen = time.Unix(id.Time().UnixTime()).UTC()
+	}
+	if i.LastSeen.IsZero() {
+		i.LastSeen = i.FirstSeen
+	}
+	i.Count = max(i.Count, 1)
+	i.Evidence = molecule.Evidence{Error: "the row of this incident is damaged: " + err.Error()}
+	return nil
 }
 
 const (

@@ -174,3 +174,35 @@ func TestAckIncident_theFirstOneStaysAndTheSecondIsToldOfIt(t *testing.T) {
 		t.Errorf("events (-got +want):\n%s", diff)
 	}
 }
+
+// TestIncidents_aDamagedRowHidesNoOther: the daemon reads what is open before
+// anything starts.
+func TestIncidents_aDamagedRowHidesNoOther(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]string{
+		"no object": "evidence = '{'", "no number": "count = 'many'", "no instant": "first_seen = 'yesterday'", "no last instant": "last_seen = 'today'", "a number": "acked_at = 7",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			db := sqlitetest.OpenDir(t, dir)
+			bad, good := stuck(t, "subsystem/bad"), stuck(t, "subsystem/good")
+			save(t, db, bad, good)
+			if _, err := raw(t, dir).Exec(`UPDATE incidents SET `+set+` WHERE id = ?`, bad.ID); err != nil {
+				t.Fatal(err)
+			}
+			open, err := db.OpenIncidents(t.Context())
+			if err != nil || len(open) != 2 || open[0].ID != bad.ID || !strings.Contains(open[0].Evidence.Error, "damaged") || open[1].Evidence.Error != good.Evidence.Error {
+				t.Fatalf("open are %+v, %v", open, err)
+			}
+			if off := open[0].FirstSeen.Sub(bad.FirstSeen).Abs(); off > time.Second || open[0].LastSeen.Before(open[0].FirstSeen) {
+				t.Errorf("it was seen from %v to %v, and not from %v", open[0].FirstSeen, open[0].LastSeen, bad.FirstSeen)
+			}
+			open[0].ClosedAt = molecule.Now()
+			save(t, db, open[0])
+			if open, err := db.OpenIncidents(t.Context()); err != nil || len(open) != 1 || open[0].ID != good.ID {
+				t.Errorf("once it is closed %+v are open, %v", open, err)
+			}
+		})
+	}
+}
