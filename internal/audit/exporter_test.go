@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,13 +55,13 @@ func TestExporter_keepsEachNewHeadOnce(t *testing.T) {
 		db := sqlitetest.Open(t)
 		file := filepath.Join(t.TempDir(), "heads")
 		var posted []string
-		down := errors.New("down")
-		var trouble error
+		var down atomic.Bool
 		e := &audit.Exporter{Store: db, Every: time.Hour, File: file, Post: func(_ context.Context, body []byte) error {
-			if trouble == nil {
-				posted = append(posted, string(body))
+			if down.Load() {
+				return errors.New("down")
 			}
-			return trouble
+			posted = append(posted, string(body))
+			return nil
 		}}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1) // one answer, sent by the one that runs
@@ -83,10 +84,10 @@ func TestExporter_keepsEachNewHeadOnce(t *testing.T) {
 		if got := readHeads(t, file); len(got) != 1 || len(posted) != 1 {
 			t.Errorf("a head that did not move was exported again: %v, %v", got, posted)
 		}
-		trouble = down
+		down.Store(true)
 		second := note(t, db)
 		time.Sleep(time.Hour)
-		trouble = nil
+		down.Store(false)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if len(posted) != 2 || !strings.Contains(posted[1], second.Hash.String()) {
