@@ -43,13 +43,17 @@ func (g slots) newest(now time.Time) time.Time {
 	return slot
 }
 
-// before returns the slot before t that has no row; false when there is none.
+// before returns the slot before t that has no row; false when there is none,
+// which is nearly always and does not need the expression.
 func (g slots) before(t time.Time) (slot time.Time, found bool) {
+	if !t.After(g.first()) {
+		return g.first(), false
+	}
 	slot, err := g.Prev(t)
 	if err == nil && slot.After(g.first()) && slot.After(g.of.ActiveSince) {
 		return slot, true
 	}
-	return g.first(), t.After(g.first())
+	return g.first(), true
 }
 
 // after returns the slot behind t, which is no earlier than the first one; zero
