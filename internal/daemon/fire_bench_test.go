@@ -1,21 +1,20 @@
-package daemon_test
+package daemon
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/molecule"
-	"github.com/molecule-ai/molecli/internal/relay"
-	"github.com/molecule-ai/molecli/internal/scheduler"
-	"github.com/molecule-ai/molecli/internal/sqlite"
-	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
 // instant is a courier that answers before it was asked, so that what is
@@ -28,66 +27,52 @@ func (c instant) Deliver(_ context.Context, d molecule.Delivery) molecule.Reply 
 	return molecule.Reply{Answered: true, Exit: &molecule.Exit{}, Parts: []molecule.Part{{Text: "done"}}}
 }
 
-// firing is the durable path from a due slot to its stored end, with the loops
-// of the daemon on a real store.
+// firing is a whole daemon, but for what it delivers to.
 type firing struct {
-	db   *sqlite.DB
-	svc  *scheduler.Service
+	*Daemon
 	late chan time.Duration // how late each run was sent
-	ends chan molecule.Run  // one for each run that has ended
+	ends chan struct{}      // one for each run that has ended
 	stop func()
 }
 
+// startFiring starts a daemon that may fire so many runs.
 func startFiring(b *testing.B, runs int) *firing {
 	b.Helper()
-	log := slog.New(slog.DiscardHandler)
-	db, err := sqlite.Open(b.Context(), b.TempDir(), sqlite.Options{Log: log})
+	dir := b.TempDir()
+	cfg := DefaultConfig()
+	cfg.DataDir, cfg.Listen = &dir, []string{"unix://" + filepath.Join(dir, "s")}
+	d, err := New(b.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
-	f := &firing{db: db, late: make(chan time.Duration, runs), ends: make(chan molecule.Run, runs)}
-	events := relay.New(db, log)
-	dispatcher := dispatch.New(dispatch.Options{
-		Store: db, Couriers: map[molecule.AgentKind]dispatch.Courier{molecule.AgentExec: instant{f.late}}, Log: log,
-		Finished: func(r molecule.Run) { f.ends <- r },
-	})
-	service := scheduler.NewService(scheduler.ServiceOptions{Store: db, Events: events, Dispatcher: dispatcher})
-	f.svc = service
-	loop := scheduler.New(scheduler.Options{Store: db, Dispatcher: dispatcher, Service: service, Log: log})
-	s := supervised.New(supervised.Options{Log: log})
-	if err := errors.Join(
-		s.Add(supervised.Spec{Name: "store-writer", Run: db.RunWriter, Every: 30 * time.Second}),
-		s.Add(supervised.Spec{Name: "event-relay", Run: events.Run, Every: 30 * time.Second}),
-		s.Add(supervised.Spec{Name: "dispatcher", Run: dispatcher.Run, Every: 30 * time.Second}),
-		s.Add(supervised.Spec{Name: "scheduler", Run: loop.Run, Every: 30 * time.Second}),
-	); err != nil {
-		b.Fatal(err)
+	f := &firing{Daemon: d, late: make(chan time.Duration, runs), ends: make(chan struct{}, runs)}
+	d.dispatcher.Couriers = map[molecule.AgentKind]dispatch.Courier{molecule.AgentExec: instant{f.late}}
+	count := d.dispatcher.Finished
+	d.dispatcher.Finished = func(r molecule.Run) {
+		count(r)
+		f.ends <- struct{}{}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	var parts sync.WaitGroup
-	parts.Go(func() {
-		if err := s.Run(ctx); err != nil {
-			b.Errorf("supervisor: %v", err)
+	var life sync.WaitGroup
+	life.Go(func() {
+		if err := d.Run(ctx); err != nil {
+			b.Errorf("run: %v", err)
 		}
 	})
 	f.stop = func() {
 		cancel()
-		parts.Wait()
-		if err := db.Close(); err != nil {
-			b.Error(err)
-		}
+		life.Wait()
 	}
 	return f
 }
 
-// schedules stores n schedules, each with an agent of its own, whose first
-// slots at says.
-func (f *firing) schedules(b *testing.B, n int, at func(i int) time.Time) {
+// schedules stores n schedules, each with an agent of its own and none due soon.
+func (f *firing) schedules(b *testing.B, n int) {
 	b.Helper()
 	var makers sync.WaitGroup
-	for w := range 64 {
+	for w := range 256 {
 		makers.Go(func() {
-			for i := w; i < n; i += 64 {
+			for i := w; i < n; i += 256 {
 				name := fmt.Sprintf("s%06d", i)
 				a := molecule.Agent{
 					Name: name, Kind: molecule.AgentExec, State: molecule.AgentOnline, MaxConcurrent: 1,
@@ -95,18 +80,36 @@ func (f *firing) schedules(b *testing.B, n int, at func(i int) time.Time) {
 				}
 				s := molecule.Schedule{
 					Name: name, Agent: name, Cron: "0 0 1 1 *", TZ: "UTC", Description: "yearly", Prompt: "work",
-					State: molecule.ScheduleActive, Timeout: molecule.Duration(time.Minute), NextSlot: at(i),
+					State: molecule.ScheduleActive, Timeout: molecule.Duration(time.Minute), NextSlot: time.Now().Add(time.Hour),
 				}
-				if err := errors.Join(f.db.CreateAgent(b.Context(), &a), f.db.CreateSchedule(b.Context(), &s)); err != nil {
+				if err := errors.Join(f.store.CreateAgent(b.Context(), &a), f.store.CreateSchedule(b.Context(), &s)); err != nil {
 					b.Error(err)
 				}
 			}
 		})
 	}
 	makers.Wait()
-	// The loop was not told of what went straight into the store.
-	if _, err := f.svc.UpdateSchedule(b.Context(), "s000000", molecule.ScheduleUpdate{}); err != nil {
-		b.Error(err)
+}
+
+// due makes every n-th schedule due a second after the one before, the first of
+// them at an instant. It writes past the daemon, so that all are stored by then.
+func (f *firing) due(b *testing.B, n int, first time.Time) {
+	b.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(f.dir, "moleculed.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, err = db.ExecContext(b.Context(), `
+		UPDATE schedules SET next_slot_at = v.at, due_at = v.at, alert_after = v.alert FROM (
+			SELECT rowid AS id, strftime('%Y-%m-%dT%H:%M:%fZ', ?1, (rowid % ?2) || ' seconds') AS at,
+				strftime('%Y-%m-%dT%H:%M:%fZ', ?1, (rowid % ?2 + 30) || ' seconds') AS alert FROM schedules) v
+		WHERE schedules.rowid = v.id`, first.UTC().Format("2006-01-02T15:04:05.000Z"), n)
+	if err := errors.Join(err, db.Close()); err != nil {
+		b.Fatal(err)
+	}
+	// The loop was not told of it.
+	if _, err := f.services.schedules.UpdateSchedule(b.Context(), "s000000", molecule.ScheduleUpdate{}); err != nil {
+		b.Fatal(err)
 	}
 }
 
@@ -126,20 +129,30 @@ const lead = 400 * time.Millisecond
 
 // BenchmarkFire fires slots that are all due at one instant and reports how
 // many a second are claimed, started, ended and on disk, from when the first
-// could be claimed.
+// could be claimed, and what each takes of the processors.
 func BenchmarkFire(b *testing.B) {
 	const n = 20_000
 	for b.Loop() {
 		f := startFiring(b, n)
-		due := time.Now().UTC().Add(12 * time.Second) // all are stored by then
-		f.schedules(b, n, func(int) time.Time { return due })
-		if late := time.Since(due); late > 0 {
-			b.Fatalf("storing the schedules took %v too long", late)
-		}
+		f.schedules(b, n)
+		due := time.Now().Add(3 * time.Second)
+		f.due(b, 1, due)
+		before := processorTime(b)
 		f.lags(n)
 		b.ReportMetric(n/(time.Since(due)+lead).Seconds(), "fires/s")
+		b.ReportMetric(float64((processorTime(b)-before).Microseconds())/n, "cpu-µs/fire")
 		f.stop()
 	}
+}
+
+// processorTime returns what this process has used of the processors.
+func processorTime(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 // BenchmarkLag measures from the slot until its run is sent, its start being on
@@ -151,9 +164,8 @@ func BenchmarkLag(b *testing.B) {
 				const seconds = 10
 				n := perSecond * seconds
 				f := startFiring(b, n)
-				// Far enough away that all are stored before the first is due.
-				first := time.Now().UTC().Truncate(time.Second).Add(8 * time.Second)
-				f.schedules(b, n, func(i int) time.Time { return first.Add(time.Duration(i%seconds) * time.Second) })
+				f.schedules(b, n)
+				f.due(b, seconds, time.Now().Truncate(time.Second).Add(3*time.Second))
 				lags := f.lags(n)
 				b.ReportMetric(ms(lags[n/2]), "p50-ms")
 				b.ReportMetric(ms(lags[n*99/100]), "p99-ms")
