@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/pprof"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,12 +15,14 @@ import (
 
 const (
 	reconcileLimit = 10_000 // open runs read at once
+	readTogether   = 256    // runs whose agents are read at once
 	hardStop       = 8 * time.Second
 )
 
 // Store is what the dispatcher needs of the store.
 type Store interface {
-	Recipient(ctx context.Context, agentID string) (molecule.Agent, error)
+	// Recipients returns those of the agents with ids that are not removed.
+	Recipients(ctx context.Context, ids []string) ([]molecule.Agent, error)
 	OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error)
 	StartRun(ctx context.Context, r molecule.Run, started, deadline time.Time, attempt int) error
 	FinishAttempt(ctx context.Context, id string, a molecule.Attempt) error
@@ -138,8 +141,11 @@ func (d *Dispatcher) Run(ctx context.Context, beat *supervised.Beat) error {
 				d.reclaim(time.Now(), func(r molecule.Run) { under.Go(func() { d.giveUp(storing, r) }) })
 			}
 			taken, next := d.queues.take(time.Now())
-			for _, r := range taken {
-				under.Go(func() { d.carry(deliveries, storing, r) })
+			for some := range slices.Chunk(taken, readTogether) {
+				agents := d.recipients(tick, some)
+				for _, r := range some {
+					under.Go(func() { d.carry(deliveries, storing, r, agents[r.AgentID]) })
+				}
 			}
 			if !next.IsZero() {
 				timer.Reset(time.Until(next))
@@ -150,6 +156,25 @@ func (d *Dispatcher) Run(ctx context.Context, beat *supervised.Beat) error {
 			d.Log.ErrorContext(ctx, "take over open runs", "err", err)
 		}
 	}
+}
+
+// recipients reads the agents of runs at once, by id. What it does not find, or
+// cannot read, each run looks for by itself.
+func (d *Dispatcher) recipients(ctx context.Context, runs []molecule.Run) map[string]*molecule.Agent {
+	ids := make([]string, len(runs))
+	for i, r := range runs {
+		ids[i] = r.AgentID
+	}
+	found, err := d.Store.Recipients(ctx, ids)
+	if err != nil {
+		d.Log.WarnContext(ctx, "read the agents of runs", "runs", len(runs), "err", err)
+		return nil
+	}
+	agents := make(map[string]*molecule.Agent, len(found))
+	for i := range found {
+		agents[found[i].ID] = &found[i]
+	}
+	return agents
 }
 
 // adopt takes over the open runs that nobody here holds.
@@ -185,9 +210,9 @@ func (d *Dispatcher) giveUp(storing context.Context, r molecule.Run) {
 // errStopping is the cause a delivery is given when the daemon stops.
 var errStopping = molecule.Errorf(molecule.Unavailable, "the daemon is stopping")
 
-// carry brings one run to its end. Whatever goes wrong in it, a panic too, ends
-// this run and nothing else.
-func (d *Dispatcher) carry(deliveries, storing context.Context, r molecule.Run) {
+// carry brings one run to its end. agent is nil when it was not read. Whatever
+// goes wrong, a panic too, ends this run and nothing else.
+func (d *Dispatcher) carry(deliveries, storing context.Context, r molecule.Run, agent *molecule.Agent) {
 	defer d.wake()
 	defer d.queues.release(r)
 	labels := pprof.Labels("run", r.ID, "agent", r.Agent)
@@ -195,7 +220,7 @@ func (d *Dispatcher) carry(deliveries, storing context.Context, r molecule.Run) 
 		deliveries, cancel := context.WithCancelCause(deliveries)
 		defer cancel(nil)
 		adopted := d.queues.attach(r.ID, cancel)
-		j := &journey{Dispatcher: d, run: r, adopted: adopted, deliveries: deliveries, storing: storing}
+		j := &journey{Dispatcher: d, run: r, known: agent, adopted: adopted, deliveries: deliveries, storing: storing}
 		err := supervised.Guard(j.travel)
 		d.spending.end(r.ID)
 		if err == nil {

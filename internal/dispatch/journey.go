@@ -38,6 +38,7 @@ const (
 type journey struct {
 	*Dispatcher
 	run        molecule.Run
+	known      *molecule.Agent // its agent, as it was when the run was taken; nil: not read
 	adopted    time.Time       // when it was found in the store; zero: whoever claimed it handed it over
 	deliveries context.Context // ends when the daemon stops delivering, or the run is canceled
 	storing    context.Context // ends when the daemon stops altogether
@@ -132,17 +133,23 @@ func (j *journey) resume() (ended bool, err error) {
 	return true, nil
 }
 
-// agent reads the agent as it is now. found is false when it was removed.
+// agent returns the agent as it is now: the first time, as it was read a moment
+// ago. found is false when it was removed.
 func (j *journey) agent() (a molecule.Agent, found bool, err error) {
+	if known := j.known; known != nil {
+		j.known = nil
+		return *known, true, nil
+	}
+	var agents []molecule.Agent
 	err = j.persist(func(ctx context.Context) error {
 		var err error
-		a, err = j.Store.Recipient(ctx, j.run.AgentID)
+		agents, err = j.Store.Recipients(ctx, []string{j.run.AgentID})
 		return err
 	})
-	if molecule.CodeOf(err) == molecule.NotFound {
-		return a, false, nil
+	if err != nil || len(agents) == 0 {
+		return a, false, err
 	}
-	return a, err == nil, err
+	return agents[0], true, nil
 }
 
 // attempts delivers until the verdict is final or the deadline is near.

@@ -198,11 +198,11 @@ func (s *ailing) fail(method string) error {
 	return s.with
 }
 
-func (s *ailing) Recipient(ctx context.Context, id string) (molecule.Agent, error) {
-	if err := s.fail("Recipient"); err != nil {
-		return molecule.Agent{}, err
+func (s *ailing) Recipients(ctx context.Context, ids []string) ([]molecule.Agent, error) {
+	if err := s.fail("Recipients"); err != nil {
+		return nil, err
 	}
-	return s.Store.Recipient(ctx, id)
+	return s.Store.Recipients(ctx, ids)
 }
 
 func (s *ailing) OpenRuns(ctx context.Context, limit int) ([]molecule.Run, error) {
@@ -262,7 +262,7 @@ func TestDispatcher_losesNothingWhenTheStoreIsInTrouble(t *testing.T) {
 		reason string
 		told   int // how often somebody was told of an end
 	}{
-		{"reading the agent", "Recipient", 4, busy, "ok", "", 1},
+		{"reading the agent", "Recipients", 4, busy, "ok", "", 1},
 		{"starting", "StartRun", 4, busy, "ok", "", 1},
 		{"starting, by timeout", "StartRun", 2, context.DeadlineExceeded, "ok", "", 1},
 		{"ending an attempt", "FinishAttempt", 4, busy, "ok", "", 1},
@@ -270,7 +270,7 @@ func TestDispatcher_losesNothingWhenTheStoreIsInTrouble(t *testing.T) {
 		{"noting that it waits", "SetRunWaiting", 1, busy, "ok", "", 1},
 		{"ending", "FinishRun", 10, busy, "ok", "", 1},
 		{"reading open runs", "OpenRuns", 1, broken, "ok", "", 1},
-		{"an agent that cannot be read", "Recipient", 1, broken, "unknown", "the delivery broke: no such column", 1},
+		{"an agent that cannot be read", "Recipients", 2, broken, "unknown", "the delivery broke: no such column", 1},
 		{"a run that cannot be started", "StartRun", 1, broken, "unknown", "the delivery broke: start run: no such column", 1},
 		{"an attempt that cannot be ended", "FinishAttempt", 1, broken, "unknown", "the delivery broke: finish attempt: no such column", 1},
 		{"an end that cannot be stored", "FinishRun", -1, broken, "", "", 0},

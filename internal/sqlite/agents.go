@@ -145,13 +145,13 @@ func agentByRef(ctx context.Context, q querier, ref string) (molecule.Agent, err
 	return found[0], nil
 }
 
-const sqlRecipient = `SELECT ` + recipientColumns + ` FROM agents a WHERE a.id = ? AND a.removed_at IS NULL`
+const sqlRecipients = `
+	SELECT ` + recipientColumns + ` FROM agents a
+	WHERE a.id IN (SELECT value FROM json_each(?)) AND a.removed_at IS NULL`
 
-// Recipient returns what a delivery needs of the agent with an id: what would
-// have to be counted for it is left out.
+// Recipient is Recipients for one agent; one that was removed is NotFound.
 func (db *DB) Recipient(ctx context.Context, id string) (molecule.Agent, error) {
-	rows, err := db.query(ctx, sqlRecipient, id)
-	found, err := all(rows, err, scanRecipient)
+	found, err := db.Recipients(ctx, []string{id})
 	if err != nil {
 		return molecule.Agent{}, err
 	}
@@ -159,6 +159,13 @@ func (db *DB) Recipient(ctx context.Context, id string) (molecule.Agent, error) 
 		return molecule.Agent{}, agentTable.notFound(id)
 	}
 	return found[0], nil
+}
+
+// Recipients returns what deliveries need of the agents with ids, without those
+// that were removed: what would have to be counted for it is left out.
+func (db *DB) Recipients(ctx context.Context, ids []string) ([]molecule.Agent, error) {
+	rows, err := queryIDs(ctx, db, sqlRecipients, ids)
+	return all(rows, err, scanRecipient)
 }
 
 // Agents returns a page of agents, by name.

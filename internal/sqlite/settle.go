@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
@@ -15,13 +16,15 @@ import (
 // is put aside.
 const brokenLimit = 3
 
-const (
-	sqlScheduleFacts = `
-		SELECT id, failure_streak, empty_streak, last_outcome, broken_streak FROM schedules
-		WHERE id IN (SELECT value FROM json_each(?))`
-	sqlSettleSchedule = `
-		UPDATE schedules SET failure_streak = ?, empty_streak = ?, last_outcome = ?, broken_streak = ? WHERE id = ?`
-)
+const sqlScheduleFacts = `
+	SELECT id, failure_streak, empty_streak, last_outcome, broken_streak FROM schedules
+	WHERE id IN (SELECT value FROM json_each(?))`
+
+var sqlSettleSchedules = manyRows(5, `
+	UPDATE schedules SET failure_streak = v.column2, empty_streak = v.column3, last_outcome = v.column4,
+		broken_streak = v.column5
+	FROM (VALUES ROWS) v
+	WHERE id = v.column1`)
 
 // scheduleFacts are what the outcomes of its runs make of a schedule.
 type scheduleFacts struct {
@@ -30,8 +33,20 @@ type scheduleFacts struct {
 	last                      molecule.Outcome
 }
 
+// observe takes the outcome of one run into f. broken says that the delivery
+// itself broke.
+func (f *scheduleFacts) observe(o molecule.Outcome, broken bool) {
+	s := molecule.Schedule{FailureStreak: f.failures, EmptyStreak: f.empties, LastOutcome: f.last}
+	s.Observe(o)
+	f.failures, f.empties, f.last = s.FailureStreak, s.EmptyStreak, s.LastOutcome
+	if f.broken++; !broken {
+		f.broken = 0
+	}
+}
+
 // settleSchedules takes the outcomes of runs into the streaks of their
-// schedules.
+// schedules. Three deliveries in a row that broke put a schedule aside, because
+// whatever it is would break them at each slot again.
 func settleSchedules(ctx context.Context, tx *Tx, ends []*end) error {
 	if len(ends) == 0 {
 		return nil
@@ -41,51 +56,46 @@ func settleSchedules(ctx context.Context, tx *Tx, ends []*end) error {
 		ids[i] = e.run.ScheduleID
 	}
 	rows, err := queryIDs(ctx, tx, sqlScheduleFacts, ids)
-	found, err := all(rows, err, func(s rowScanner, f *scheduleFacts) error {
+	before, err := all(rows, err, func(s rowScanner, f *scheduleFacts) error {
 		return s.Scan(&f.id, &f.failures, &f.empties, &f.last, &f.broken)
 	})
 	if err != nil {
 		return err
 	}
-	facts := make(map[string]*scheduleFacts, len(found))
-	for i := range found {
-		facts[found[i].id] = &found[i]
+	after := slices.Clone(before)
+	facts := make(map[string]*scheduleFacts, len(after))
+	for i := range after {
+		facts[after[i].id] = &after[i]
 	}
+	var aside []*end
 	for _, e := range ends {
 		f := facts[e.run.ScheduleID]
 		if f == nil {
 			continue // it is of no schedule
 		}
-		if err := settleSchedule(ctx, tx, e.run, e.finish.Broken, f); err != nil {
+		if f.observe(e.run.Outcome, e.finish.Broken); f.broken >= brokenLimit {
+			aside = append(aside, e)
+		}
+	}
+	var args []any
+	for i, f := range after {
+		if f != before[i] { // most runs are as good as the one before
+			args = append(args, f.id, f.failures, f.empties, string(f.last), f.broken)
+		}
+	}
+	if _, err := tx.execMany(ctx, &sqlSettleSchedules, args); err != nil {
+		return err
+	}
+	for _, e := range aside {
+		if err := quarantine(ctx, tx, e.run); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settleSchedule takes one outcome into the facts of its schedule. broken says
-// that the delivery itself broke: three in a row put the schedule aside, because
-// whatever it is would break them at each slot again.
-func settleSchedule(ctx context.Context, tx *Tx, r molecule.Run, broken bool, f *scheduleFacts) error {
-	before := *f
-	s := molecule.Schedule{FailureStreak: before.failures, EmptyStreak: before.empties, LastOutcome: before.last}
-	s.Observe(r.Outcome)
-	f.failures, f.empties, f.last, f.broken = s.FailureStreak, s.EmptyStreak, s.LastOutcome, 0
-	if broken {
-		f.broken = before.broken + 1
-	}
-	if *f == before {
-		return nil // most runs are as good as the one before
-	}
-	_, err := tx.exec(ctx, sqlSettleSchedule, f.failures, f.empties, string(f.last), f.broken, f.id)
-	if err != nil || f.broken < brokenLimit {
-		return err
-	}
-	return quarantine(ctx, tx, r, f.broken)
-}
-
-// quarantine puts the schedule of r aside.
-func quarantine(ctx context.Context, tx *Tx, r molecule.Run, broken int) error {
+// quarantine puts the schedule of r, the last whose delivery broke, aside.
+func quarantine(ctx context.Context, tx *Tx, r molecule.Run) error {
 	s, err := scheduleByRef(ctx, tx, r.ScheduleID)
 	if molecule.CodeOf(err) == molecule.NotFound || err == nil && s.State != molecule.ScheduleActive {
 		return nil // it has no slots any more
@@ -93,7 +103,7 @@ func quarantine(ctx context.Context, tx *Tx, r molecule.Run, broken int) error {
 	if err != nil {
 		return err
 	}
-	return fail(ctx, tx, s, fmt.Errorf("quarantined: %d deliveries in a row broke, the last one because %s", broken, r.Reason))
+	return fail(ctx, tx, s, fmt.Errorf("quarantined: %d deliveries in a row broke, the last one because %s", brokenLimit, r.Reason))
 }
 
 const sqlAgentFacts = `
