@@ -24,6 +24,8 @@ func TestMain_exitsWithTheStatusOfTheCommand(t *testing.T) {
 		says   string
 	}{
 		{"version", 0, "moleculed "},
+		{"help serve", 0, "moleculed serve [FLAGS]"},
+		{"help servd", 2, "did you mean moleculed serve?"},
 		{"no-such-command", 2, `unknown command "no-such-command"`},
 		{"serve --data-dir /dev/null --listen unix:///no/such/socket", 4, "is a file, not a directory"},
 	}

@@ -38,13 +38,31 @@ func usage(err error) error {
 	return molecule.Errorf(molecule.Invalid, "%v", err).WithHint("moleculed --help")
 }
 
+// helpTemplate is how molecli writes its help.
+const helpTemplate = `{{.Short}}
+
+{{.Long}}
+
+Usage:
+  {{.CommandPath}}{{if .HasParent}} [FLAGS]{{else}} COMMAND
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}
+
+Examples:
+{{.Example}}
+
+Flags:
+{{.LocalFlags.FlagUsages}}`
+
 func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "moleculed",
 		Short: "The daemon that wakes agents on time and proves that it is alive",
-		Long: `Moleculed fires the schedules of one organisation, delivers their prompts to
+		Long: `Fires the schedules of one organisation, delivers their prompts to
 agents and keeps a row for every slot that says what became of it. It keeps
 everything in one directory and is driven with molecli.`,
+		Example:       "  moleculed serve --data-dir ./d\n  moleculed init --data-dir ./d",
 		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -53,6 +71,7 @@ everything in one directory and is driven with molecli.`,
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(newServeCmd(stderr), newInitCmd(stdout, stderr), newCheckConfigCmd(stdout), newVersionCmd(stdout))
 	for _, sub := range root.Commands() {
@@ -67,12 +86,30 @@ everything in one directory and is driven with molecli.`,
 		if len(args) == 0 {
 			return nil
 		}
-		if meant := molecule.Nearest(args[0], []string{"serve", "init", "check-config", "version"}); meant != "" {
-			return molecule.Errorf(molecule.Invalid, "unknown command %q", args[0]).WithHint("did you mean moleculed %s?", meant)
-		}
-		return usage(fmt.Errorf("unknown command %q", args[0]))
+		return unknownCommand(args[0])
 	}
+	root.SetHelpCommand(&cobra.Command{
+		Use: "help [COMMAND]", Short: "Help about a command", Hidden: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			switch {
+			case len(rest) > 0:
+				return unknownCommand(rest[0])
+			case err != nil:
+				return unknownCommand(args[0])
+			}
+			return about.Help()
+		},
+	})
 	return root
+}
+
+// unknownCommand is the error for a word that is no command.
+func unknownCommand(word string) error {
+	if meant := molecule.Nearest(word, []string{"serve", "init", "check-config", "version"}); meant != "" {
+		return molecule.Errorf(molecule.Invalid, "unknown command %q", word).WithHint("did you mean moleculed %s?", meant)
+	}
+	return usage(fmt.Errorf("unknown command %q", word))
 }
 
 // configFlags are the settings that have a flag.
@@ -91,7 +128,7 @@ func newServeCmd(stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the daemon until it is told to stop",
-		Long: `Serve opens the data directory, making it and its first token when it is
+		Long: `Opens the data directory, making it and its first token when it is
 empty, listens and fires schedules. SIGTERM or Ctrl-C stop it in order: no new
 runs, a while for those under way, the database last.`,
 		Example: "  moleculed serve --data-dir ./d\n  moleculed serve --config /etc/moleculed/moleculed.yaml --log-format json",
@@ -120,7 +157,7 @@ func newInitCmd(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make a data directory, its first token and a commented configuration",
-		Long: `Init makes what the first serve would make, and a configuration file with every
+		Long: `Makes what the first serve would make, and a configuration file with every
 setting: the one --config names, else moleculed.yaml beside the database. What
 is there already is left as it is.`,
 		Example: "  moleculed init --data-dir ./d\n  moleculed init --org-id acme --config /etc/moleculed/moleculed.yaml",
@@ -152,7 +189,7 @@ func newCheckConfigCmd(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check-config",
 		Short: "Say whether the configuration is right, and where it is not",
-		Long: `Check-config reads the file, the MOLECULE_* variables and the flags as serve
+		Long: `Reads the file, the MOLECULE_* variables and the flags as serve
 would. --show prints the settings that result.`,
 		Example: "  moleculed check-config --config ./moleculed.yaml\n  moleculed check-config --show",
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -182,7 +219,7 @@ would. --show prints the settings that result.`,
 
 func newVersionCmd(stdout io.Writer) *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Long: "Version prints what this build calls itself.",
+		Use: "version", Short: "Print the version", Long: "Prints what this build calls itself.",
 		Example: "  moleculed version",
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(stdout, "moleculed", molecule.Version())
