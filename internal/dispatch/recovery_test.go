@@ -30,6 +30,7 @@ type left struct {
 func leave(t *testing.T, dir string, l left) string {
 	t.Helper()
 	ctx := t.Context()
+	sqlitetest.Seed(t, dir)
 	db, err := sqlite.Open(ctx, dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

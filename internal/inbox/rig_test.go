@@ -15,6 +15,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/inbox"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/sqlite"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
@@ -43,6 +44,7 @@ func bubble(t *testing.T, test func(t *testing.T, r *rig)) {
 func start(t testing.TB, dir string) *rig {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	sqlitetest.Seed(t, dir)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/incident"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/sqlite"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
@@ -33,6 +34,7 @@ type house struct {
 func build(t *testing.T, dir string, store func(*sqlite.DB) incident.Store, more ...supervised.Spec) *house {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	sqlitetest.Seed(t, dir)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)

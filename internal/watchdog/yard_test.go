@@ -66,6 +66,7 @@ type yard struct {
 func open(t *testing.T, dir string, agent behave, jump func() time.Duration) *yard {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	sqlitetest.Seed(t, dir)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)
