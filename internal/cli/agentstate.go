@@ -61,7 +61,7 @@ func newAgentConfirmCmd(a *app) *cobra.Command {
 		short: "Say that a silent agent is gone",
 		long: "Takes your word that an agent which is suspect or unknown is gone: it is offline from then\n" +
 			"on, until it is heard or answers. One that is believed to be there is left alone, exit 5.",
-		examples: "  molecli agent confirm-offline far\n  molecli agent list --state unknown -o name | xargs -n1 molecli agent confirm-offline",
+		examples: "  molecli agent confirm-offline far\n  molecli agent list --state unknown -o name | xargs -rn1 molecli agent confirm-offline",
 	}, changeAgent("is offline", (*client.Client).ConfirmOffline))
 }
 

@@ -150,7 +150,7 @@ func newConfigPathCmd(a *app) *cobra.Command {
 		use:      "path",
 		short:    "Print where the settings are kept",
 		long:     "Prints the path of the file with the settings, whether it exists or not.",
-		examples: "  molecli config path\n  ls -l \"$(molecli config path)\"",
+		examples: "  molecli config path\n  echo \"settings are in $(molecli config path)\"",
 		args:     exactly(),
 		run: func(context.Context, []string) error {
 			writeLine(a.env.Streams.Out, configPath(a.env.Lookup))

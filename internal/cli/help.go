@@ -55,9 +55,13 @@ func writeHelp(cmd *cobra.Command) {
 	}
 	if cmd.HasAvailableSubCommands() {
 		b.WriteString("\nCommands:\n")
+		width := 0
+		for _, sub := range cmd.Commands() {
+			width = max(width, len(sub.Name()))
+		}
 		for _, sub := range cmd.Commands() {
 			if sub.IsAvailableCommand() {
-				fmt.Fprintf(&b, "  %-12s %s\n", sub.Name(), sub.Short)
+				fmt.Fprintf(&b, "  %-*s  %s\n", width, sub.Name(), sub.Short)
 			}
 		}
 	}

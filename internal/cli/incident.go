@@ -164,7 +164,7 @@ func newIncidentAckCmd(a *app) *cobra.Command {
 		short: "Say that you know of an incident",
 		long: "Notes that you know of an incident, so that others need not look. The incident stays\n" +
 			"open until what it is about is over. Who was faster makes it a conflict.",
-		examples: "  molecli incident ack \"$(molecli incident list -o name --limit 1)\"\n  molecli incident ack 01a20b6c -o json",
+		examples: "  molecli incident ack \"$(molecli incident list -o name --limit 1)\"\n  molecli incident list -o name | xargs -rn1 molecli incident ack",
 		args:     exactly("ID"), complete: a.completeIncidents,
 	}, func(ctx context.Context, s *session, args []string) error {
 		in, err := s.client.AckIncident(ctx, args[0])

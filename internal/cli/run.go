@@ -29,7 +29,7 @@ func newRunCancelCmd(a *app) *cobra.Command {
 		short: "Tell whoever works on a run to stop",
 		long: "Cancels a run: a local command is killed with all it started, another agent is told\n" +
 			"to cancel its task. The run ends as canceled once they have stopped.",
-		examples: "  molecli run cancel 01a20b6c\n  molecli run cancel 01a20b6c && molecli run watch 01a20b6c",
+		examples: "  molecli run cancel \"$(molecli schedule run hello --detach -o name)\"\n  molecli run list --open -o name | xargs -rn1 molecli run cancel",
 		args:     exactly("ID"), complete: a.completeRuns,
 	}, func(ctx context.Context, s *session, args []string) error {
 		run, err := s.client.CancelRun(ctx, args[0])
@@ -49,7 +49,7 @@ func newRunRetryCmd(a *app) *cobra.Command {
 		short: "Repeat a run and print the reply",
 		long: "Repeats a run that has ended, with the prompt it had, as a run of its own, waits, and\n" +
 			"prints the reply. The exit status is that of the outcome.",
-		examples: "  molecli run retry 01a20b6c\n  molecli run retry 01a20b6c --detach",
+		examples: "  molecli run retry \"$(molecli run list -o name --limit 1)\"\n  molecli run retry \"$(molecli run list -o name --limit 1)\" --detach",
 		args:     exactly("ID"), complete: a.completeRuns,
 	}, func(ctx context.Context, s *session, args []string) error {
 		run, err := s.client.RetryRun(ctx, args[0])

@@ -103,10 +103,10 @@ func TestHelp_hidesOtherNamesAndShowsTheRest(t *testing.T) {
 	}{
 		{"", "Commands:\n  agent ", "Aliases"},
 		{"--help", "Topics (molecli help TOPIC): cron", ""},
-		{"schedule", "  describe     Explain a cron expression\n", "Aliases"},
+		{"schedule", "  describe  Explain a cron expression\n", "Aliases"},
 		{"agent list --help", "Examples:\n  molecli agent list\n", "ls"},
 		{"help agent add", "--pass-env", "Commands:"},
-		{"liveness --help", "  dump         Print the stacks of one subsystem\n", ""},
+		{"liveness --help", "  dump  Print the stacks of one subsystem\n", ""},
 		{"help cron", "MON-FRI", ""},
 		{"help environment", "MOLECULE_TOKEN_FILE", ""},
 		{"help formatting", "jsonl", ""},
