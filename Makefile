@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/molecule-ai/molecli/internal/molecule.version=$(V
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 E2E     := internal/e2e/peers
 
-.PHONY: all build demo test crash oracle exhaustive bench fuzz peers check lint vuln tidy clean
+.PHONY: all build demo test crash oracle simulate exhaustive bench fuzz peers check lint vuln tidy clean
 
 all: build
 
@@ -29,6 +29,9 @@ oracle: ## the clock against a walk through real time: all zones, changes of 200
 
 exhaustive: ## each of the 2^32 addresses of IPv4 against a table of its own, and 100,000 hostile dials
 	MOLECULE_EXHAUSTIVE=all $(GO) test -count=1 -timeout 20m -run "TestIPv4|TestHostile" -v ./internal/netguard
+
+simulate: ## years and accidents in virtual time on the real store: ten years, 10,000 schedules after a stop, many seeds
+	MOLECULE_SIMULATE=all $(GO) test -count=1 -timeout 60m -run 'TenYears|LongStop|Simulation' -v ./internal/scheduler
 
 bench: build ## every figure of docs/benchmarks.md, with the command beside it
 	bash scripts/bench
