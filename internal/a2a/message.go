@@ -13,8 +13,11 @@ import (
 // metadataRun is the key under which a message says which run it is.
 const metadataRun = "molecule/run"
 
-// metadata is what a message says about its run.
+// metadata is what a message says about its run; nothing when it is of none.
 func metadata(d molecule.Delivery) map[string]any {
+	if d.Run.ID == "" {
+		return nil
+	}
 	return map[string]any{metadataRun: map[string]any{
 		"schedule": d.Run.Schedule,
 		"slot":     d.Run.Slot.UTC().Format(time.RFC3339),

@@ -1,6 +1,7 @@
 package molecule
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -123,4 +124,12 @@ type Reply struct {
 	Answered       bool  // some reply to the send arrived
 	CardAnswered   bool  // after the deadline: a probe of the agent card was answered
 	CancelAccepted *bool // after the deadline: what CancelTask said; nil when it was not asked
+}
+
+// Forwarded is what became of a request that was passed on to an agent as it is.
+type Forwarded struct {
+	Answer  json.RawMessage // the agent's JSON-RPC answer; nil when there is none, and then
+	Failure Failure         // why, or empty when it answered with
+	Status  int             // this HTTP status
+	Detail  string          // safe to show
 }
