@@ -79,7 +79,7 @@ type registering struct {
 // nobody reports whether no token was presented and no peer is known.
 func (r *registering) nobody() bool { return r.by.Name == "" }
 
-// decide says what becomes of the registration. It may be asked twice.
+// decide says what becomes of the registration. It may be asked more than once.
 func (r *registering) decide(ctx context.Context, a *molecule.Admission) error {
 	r.issued, r.used = nil, nil
 	if a.Agent == nil {
