@@ -91,6 +91,17 @@ func (s *Server) agentHistory(w http.ResponseWriter, r *http.Request) error {
 	return encode(w, http.StatusOK, h)
 }
 
+func (s *Server) createEnrolment(w http.ResponseWriter, r *http.Request) error {
+	in, err := decode[molecule.Enrolment](r)
+	if err != nil {
+		return err
+	}
+	if err := s.Enrolments.CreateEnrolment(r.Context(), &in); err != nil {
+		return err
+	}
+	return encode(w, http.StatusCreated, in)
+}
+
 // encodePage writes a page; an empty one has an empty list, never null.
 func encodePage[T any](w http.ResponseWriter, page molecule.Page[T]) error {
 	if page.Items == nil {

@@ -93,6 +93,16 @@ func (byHeader) Authenticate(r *http.Request) (molecule.Principal, error) {
 // Source implements Authenticator.
 func (byHeader) Source(*http.Request) string { return "socket" }
 
+// removed is the header by which a test says that it is an agent that was
+// removed.
+const removed = "X-Test-Removed"
+
+// Departed implements Authenticator.
+func (byHeader) Departed(r *http.Request) (molecule.Principal, bool) {
+	id := r.Header.Get(removed)
+	return molecule.Principal{Name: "token:gone", AgentID: id}, id != ""
+}
+
 // AdmitNobody implements Authenticator.
 func (byHeader) AdmitNobody(*http.Request) error { return nil }
 
@@ -504,6 +514,9 @@ func (a revocable) Authenticate(r *http.Request) (molecule.Principal, error) {
 	}
 	return byHeader{}.Authenticate(r)
 }
+
+// Departed implements Authenticator.
+func (revocable) Departed(r *http.Request) (molecule.Principal, bool) { return byHeader{}.Departed(r) }
 
 // AdmitNobody implements Authenticator.
 func (revocable) AdmitNobody(*http.Request) error { return nil }

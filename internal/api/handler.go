@@ -71,26 +71,39 @@ func securityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// limits bounds the size of the body and, but for streams, the time.
+// limits bounds the size of the body. The time is bounded by the route, which
+// knows whether it is one that takes its time.
 func limits(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, wire.MaxBodyBytes)
-		if wantsStream(r) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		ctx, cancel := context.WithTimeout(r.Context(), requestLimit)
-		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r)
 	})
+}
+
+type acceptedKey struct{}
+
+// acceptedAt returns when a request came in, by the monotonic clock.
+func acceptedAt(r *http.Request) time.Time {
+	at, ok := r.Context().Value(acceptedKey{}).(time.Time)
+	if !ok {
+		return time.Now()
+	}
+	return at
 }
 
 // router serves the table. It cleans no path and redirects nothing: whatever
 // is not spelled as a route is the ordinary 404.
 func (s *Server) router() http.Handler {
-	mux := http.NewServeMux()
+	table, apart := http.NewServeMux(), http.NewServeMux()
 	for _, rt := range s.routes() {
-		mux.Handle(rt.method+" "+rt.path, s.serve(rt))
+		table.Handle(rt.method+" "+rt.path, s.serve(rt, manners{tell: writeError}))
+	}
+	for _, m := range s.More {
+		mux := table
+		if m.Apart {
+			mux = apart
+		}
+		mux.Handle(m.Method+" "+m.Path, s.serve(m.row(), manners{tell: m.Fail, patient: m.Patient}))
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p := r.URL.EscapedPath()
@@ -98,28 +111,37 @@ func (s *Server) router() http.Handler {
 			s.NotFound(w, r)
 			return
 		}
-		if _, pattern := mux.Handler(r); pattern == "" {
-			s.NotFound(w, r)
-			return
+		for _, mux := range []*http.ServeMux{table, apart} {
+			if _, pattern := mux.Handler(r); pattern != "" {
+				mux.ServeHTTP(w, r)
+				return
+			}
 		}
-		mux.ServeHTTP(w, r)
+		s.NotFound(w, r)
 	})
 }
 
 // serve asks for the principal the route needs, runs its handler and turns an
 // error into the answer, a log line and a metric.
-func (s *Server) serve(rt route) http.Handler {
+func (s *Server) serve(rt route, m manners) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		sw := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		ctx := context.WithValue(r.Context(), acceptedKey{}, began)
+		if !m.patient && !wantsStream(r) {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, requestLimit)
+			defer cancel()
+		}
+		r = r.WithContext(ctx)
 		if err := s.admit(rt, &r); err != nil {
 			s.noteRefusal(r, rt, err)
-			writeError(sw, err)
+			m.tell(sw, err)
 		} else if err := rt.handle(sw, r); err != nil {
 			s.noteRefusal(r, rt, err)
 			s.logFailure(r, err)
 			if !sw.wrote {
-				writeError(sw, err)
+				m.tell(sw, err)
 			}
 		}
 		if s.Observe != nil {
@@ -132,16 +154,14 @@ func (s *Server) serve(rt route) http.Handler {
 // open route a principal is welcome and not needed.
 func (s *Server) admit(rt route, r **http.Request) error {
 	p, err := s.Auth.Authenticate(*r)
-	switch {
-	case err == nil:
-		*r = (*r).WithContext(molecule.WithPrincipal((*r).Context(), p))
-	case rt.policy.open && molecule.CodeOf(err) == molecule.Unauthenticated:
-		return s.Auth.AdmitNobody(*r)
-	default:
-		return err
+	if err != nil {
+		if p, err = s.welcome(rt.policy, *r, err); err != nil {
+			return err
+		}
 	}
+	*r = (*r).WithContext(molecule.WithPrincipal((*r).Context(), p))
 	switch {
-	case rt.policy.open, rt.policy.known:
+	case rt.policy.open, rt.policy.known, rt.policy.other != 0:
 		return nil
 	case !p.May(rt.policy.scope):
 		return molecule.Errorf(molecule.Forbidden, "%s may not do this: it lacks the scope %s", p.Name, rt.policy.scope)

@@ -8,12 +8,14 @@ import (
 )
 
 // policy says who may use a route. It has no usable zero value: a route is
-// open, for everybody who is known, or needs a scope.
+// open, for everybody who is known, or needs a scope; or it is one of another
+// face, which judges further.
 type policy struct {
 	open  bool
 	known bool
 	fresh bool // whoever uses it has proved himself just now
 	scope molecule.Scope
+	other Admission
 }
 
 // open lets everyone in, also without a principal.
@@ -69,6 +71,7 @@ func (s *Server) routes() []route {
 		{"POST", wire.PathAgents + "/{ref}/resume", needs(agentsW), s.resumeAgent},
 		{"POST", wire.PathAgents + "/{ref}/confirm-offline", needs(agentsW), s.confirmOffline},
 		{"GET", wire.PathAgents + "/{ref}/history", needs(agents), s.agentHistory},
+		{"POST", wire.PathEnrolments, needs(agentsW), s.createEnrolment},
 
 		{"GET", wire.PathSchedules, needs(schedules), s.scheduleList},
 		{"POST", wire.PathSchedules, needs(schedW), s.createSchedule},

@@ -17,20 +17,24 @@ type Authenticator interface {
 	AdmitNobody(r *http.Request) error
 	// Source says where a request comes from: socket, or an address.
 	Source(r *http.Request) string
+	// Departed returns the principal of an agent that was removed and still
+	// presents its token. It may do nothing.
+	Departed(r *http.Request) (molecule.Principal, bool)
 }
 
 // Deps is everything the API serves.
 type Deps struct {
-	Agents    molecule.AgentService
-	Schedules molecule.ScheduleService
-	Calendars molecule.CalendarService
-	Runs      molecule.RunService
-	Events    molecule.EventService
-	Incidents molecule.IncidentService
-	Audit     molecule.AuditService
-	Tokens    molecule.TokenService
-	Liveness  molecule.LivenessService
-	Status    molecule.StatusService
+	Agents     molecule.AgentService
+	Enrolments molecule.EnrolmentService
+	Schedules  molecule.ScheduleService
+	Calendars  molecule.CalendarService
+	Runs       molecule.RunService
+	Events     molecule.EventService
+	Incidents  molecule.IncidentService
+	Audit      molecule.AuditService
+	Tokens     molecule.TokenService
+	Liveness   molecule.LivenessService
+	Status     molecule.StatusService
 
 	// Ready names the critical subsystems that keep the daemon from being
 	// ready; none means ready. It answers from memory.
@@ -42,6 +46,8 @@ type Deps struct {
 	// Refused keeps an attempt that was not allowed in the audit trail.
 	Refused func(ctx context.Context, row molecule.AuditRow) error
 	Auth    Authenticator
+	// More are the routes of other faces, which stand in the same table.
+	More []Route
 	// Guard stands before the router; see package tenant.
 	Guard func(http.Handler) http.Handler
 	// NotFound is the ordinary 404, the same one the guard answers.

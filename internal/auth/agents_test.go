@@ -66,8 +66,8 @@ func TestDeparted_knowsWhoIsGoneAndNobodyElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header = bearer(token)
-		if id, ok := a.Departed(r); id != want || ok != (want != "") {
-			t.Errorf("%.20s: %q, %v, want %q", token, id, ok, want)
+		if p, ok := a.Departed(r); p.AgentID != want || ok != (want != "") || len(p.Scopes) > 0 {
+			t.Errorf("%.20s: %+v, %v, want %q", token, p, ok, want)
 		}
 	}
 }

@@ -124,13 +124,13 @@ func (a *Authenticator) bearer(o origin, r *http.Request) (molecule.Principal, e
 
 // Departed returns the agent whose token a request carries, if that token was
 // revoked: it still proves who is asking, which is enough to be told that one is
-// gone and for nothing else.
-func (a *Authenticator) Departed(r *http.Request) (agentID string, ok bool) {
+// gone and for nothing else. The principal has no scope.
+func (a *Authenticator) Departed(r *http.Request) (molecule.Principal, bool) {
 	t, genuine := a.tokens.recognise(presented(r))
 	if !genuine || t.AgentID == "" || t.RevokedAt.IsZero() {
-		return "", false
+		return molecule.Principal{}, false
 	}
-	return t.AgentID, true
+	return molecule.Principal{Name: "token:" + t.ID, TokenID: t.ID, AgentID: t.AgentID, Source: a.Source(r)}, true
 }
 
 // sourceSocket is where whoever the kernel vouches for comes from.

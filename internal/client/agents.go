@@ -61,6 +61,12 @@ func (c *Client) AgentHistory(ctx context.Context, ref string) (molecule.AgentHi
 	return member[molecule.AgentHistory](ctx, c, http.MethodGet, wire.PathAgents, ref, nil, "history")
 }
 
+// CreateEnrolment makes a token for one registration and fills in what the
+// daemon decides.
+func (c *Client) CreateEnrolment(ctx context.Context, in *molecule.Enrolment) error {
+	return c.do(ctx, call{method: http.MethodPost, path: wire.PathEnrolments, body: in, out: in})
+}
+
 // member makes a request to one member of a collection and decodes the answer.
 func member[T any](ctx context.Context, c *Client, method, collection, ref string, body any, more ...string) (T, error) {
 	var out T

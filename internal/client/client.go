@@ -39,13 +39,14 @@ type Client struct {
 
 // The services a client offers.
 var (
-	_ molecule.AgentService    = (*Client)(nil)
-	_ molecule.ScheduleService = (*Client)(nil)
-	_ molecule.RunService      = (*Client)(nil)
-	_ molecule.EventService    = (*Client)(nil)
-	_ molecule.IncidentService = (*Client)(nil)
-	_ molecule.LivenessService = (*Client)(nil)
-	_ molecule.StatusService   = (*Client)(nil)
+	_ molecule.AgentService     = (*Client)(nil)
+	_ molecule.EnrolmentService = (*Client)(nil)
+	_ molecule.ScheduleService  = (*Client)(nil)
+	_ molecule.RunService       = (*Client)(nil)
+	_ molecule.EventService     = (*Client)(nil)
+	_ molecule.IncidentService  = (*Client)(nil)
+	_ molecule.LivenessService  = (*Client)(nil)
+	_ molecule.StatusService    = (*Client)(nil)
 )
 
 // New returns a client for the daemon at o.Endpoint. It dials nobody yet; an

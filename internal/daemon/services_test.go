@@ -113,7 +113,7 @@ func TestServices_passTheSuites(t *testing.T) {
 		d := serve(t, nil)
 		s := d.services
 		return moleculetest.Services{
-			Agents: s.agents, Schedules: s.schedules, Calendars: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
+			Agents: s.agents, Enrolments: s.agents, Schedules: s.schedules, Calendars: s.schedules, Runs: s.schedules, Events: d.relay, Liveness: s.live, Status: s.about,
 			Incidents: d.incidents, OpenIncident: d.incidents.Open,
 			Audit: audit.NewService(d.store), Tokens: auth.NewService(d.store, d.tokens),
 			Context: molecule.WithPrincipal(context.Background(), administrator()),
@@ -130,7 +130,7 @@ func TestClient_passesTheSuites(t *testing.T) {
 			t.Fatal(err)
 		}
 		return moleculetest.Services{
-			Agents: c, Schedules: c, Calendars: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
+			Agents: c, Enrolments: c, Schedules: c, Calendars: c, Runs: c, Events: c, Liveness: c, Status: c, Context: context.Background(),
 			Incidents: c, OpenIncident: d.incidents.Open, Audit: c, Tokens: c,
 		}
 	})

@@ -23,16 +23,17 @@ const patience = 20 * time.Second
 // Services is one implementation of everything, over an empty store. Exec
 // agents really start their commands.
 type Services struct {
-	Agents    molecule.AgentService
-	Schedules molecule.ScheduleService
-	Calendars molecule.CalendarService
-	Runs      molecule.RunService
-	Events    molecule.EventService
-	Incidents molecule.IncidentService
-	Audit     molecule.AuditService
-	Tokens    molecule.TokenService
-	Liveness  molecule.LivenessService
-	Status    molecule.StatusService
+	Agents     molecule.AgentService
+	Enrolments molecule.EnrolmentService
+	Schedules  molecule.ScheduleService
+	Calendars  molecule.CalendarService
+	Runs       molecule.RunService
+	Events     molecule.EventService
+	Incidents  molecule.IncidentService
+	Audit      molecule.AuditService
+	Tokens     molecule.TokenService
+	Liveness   molecule.LivenessService
+	Status     molecule.StatusService
 	// OpenIncident tells of trouble as a part of the daemon would.
 	OpenIncident func(molecule.Incident)
 	// Context carries what the implementation needs to know about the caller,
@@ -51,6 +52,7 @@ func Run(t *testing.T, open func(testing.TB) Services) {
 		{"agents that are wrong are refused by code", agentRefusals},
 		{"an agent that schedules need is kept", agentInUse},
 		{"an agent is put aside and taken up again", pauseAgent},
+		{"an agent has a place and a token of its own", agentIdentity},
 		{"a ref may be a unique prefix of an id", refs},
 		{"lists come in pages", pages},
 		{"filters that name nothing are refused", filters},

@@ -9,6 +9,10 @@ const (
 	HeaderRequestID   = "X-Request-Id"
 	HeaderInstance    = "X-Molecule-Instance" // which daemon made an outbound call
 	HeaderLastEventID = "Last-Event-Id"
+
+	// On the platform wire: who is asking, and on whose behalf.
+	HeaderWorkspace       = "X-Workspace-Id"
+	HeaderSourceWorkspace = "X-Source-Workspace-Id"
 )
 
 // Paths open to whoever asks, also in tenant mode.
@@ -27,6 +31,7 @@ const (
 	PathSubsystems      = "/v1/subsystems" // /{name}/dump
 	PathStatus          = "/v1/status"
 	PathAgents          = "/v1/agents"
+	PathEnrolments      = "/v1/enrolments"
 	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next, /why, /history
 	PathRuns            = "/v1/runs"      // /{ref}/cancel, /retry
 	PathCalendars       = "/v1/calendars"
@@ -35,6 +40,13 @@ const (
 	PathTokens          = "/v1/tokens"
 	PathAudit           = "/v1/audit"  // /verify
 	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
+)
+
+// Paths of the platform wire, which existing agents speak.
+const (
+	PathRegistry   = "/registry"   // /register, /heartbeat, /update-card, /discover/{id}, /{id}/peers, /check-access
+	PathWorkspaces = "/workspaces" // /{id}, /state, /activity, /notify, /a2a
+	PathSocket     = "/ws"
 )
 
 // Media types of bodies.
