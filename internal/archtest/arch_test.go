@@ -48,6 +48,7 @@ var layers = map[string][]string{ // never written
 	"internal/inbox":     {"L0", "L1"},
 	"internal/retention": {"L0", "L1"},
 	"internal/api":       {"L0", "L1", "internal/tenant", "internal/auth"},
+	"internal/platform":  {"L0", "L1", "internal/tenant", "internal/auth"},
 
 	"internal/cli":    {"L0", "L1", "internal/client"},
 	"internal/daemon": {"L0", "L1", "L2", "L3"},
@@ -59,7 +60,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
-	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/watchdog", "internal/retention", "internal/api"}
+	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
 )
 
 // homes says where each third-party library lives. A library that is not here
@@ -78,8 +79,9 @@ var homes = map[string][]string{ // never written
 	"github.com/adhocore/gronx":           {"internal/cron"},
 	"github.com/a2aproject/a2a-go/v2":     {"internal/a2a"},
 	"github.com/prometheus/client_golang": {"internal/daemon"},
+	"github.com/coder/websocket":          {"internal/platform"},
 	"golang.org/x/sys/unix":               {"internal/auth", "internal/daemon", "internal/execagent", "internal/sqlite"},
-	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident", "internal/inbox"},
+	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident", "internal/inbox", "internal/platform"},
 	"golang.org/x/time/rate":              {"internal/auth"},
 }
 

@@ -25,6 +25,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/incident"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
+	"github.com/molecule-ai/molecli/internal/platform"
 	"github.com/molecule-ai/molecli/internal/registry"
 	"github.com/molecule-ai/molecli/internal/relay"
 	"github.com/molecule-ai/molecli/internal/retention"
@@ -50,6 +51,8 @@ type Daemon struct {
 	heads      *audit.Exporter
 	dead       *deadMan // nil when nobody is called
 	inbox      *inbox.Service
+	push       *a2a.Client
+	agentFace  *platform.Face
 	dispatcher *dispatch.Dispatcher
 	scheduler  *scheduler.Scheduler
 	retention  *retention.Keeper
@@ -180,12 +183,12 @@ type services struct {
 func (d *Daemon) running() *metrics {
 	var service *scheduler.Service // the dispatcher asks it, and it hands runs to the dispatcher
 	m := newMetrics(d.services.live, func() (int, int) { return d.dispatcher.Load() }, d.incidents.Counts)
-	push := a2a.New(a2a.Options{Guard: d.guard})
+	d.push = a2a.New(a2a.Options{Guard: d.guard})
 	d.inbox = inbox.New(inbox.Options{Store: d.store, OrgID: d.cfg.Org(), Log: d.log.With("subsystem", "inbox")})
 	d.dispatcher = dispatch.New(dispatch.Options{
 		Store: d.store,
 		Couriers: map[molecule.AgentKind]dispatch.Courier{
-			molecule.AgentPush: push,
+			molecule.AgentPush: d.push,
 			molecule.AgentPoll: d.inbox,
 			molecule.AgentExec: execagent.New(execagent.Options{
 				Log: d.log, MaxChildren: d.cfg.Dispatch.MaxInProgress,
@@ -211,7 +214,7 @@ func (d *Daemon) running() *metrics {
 		Log: d.log.With("subsystem", "retention"),
 	})
 	d.monitor = registry.NewMonitor(registry.MonitorOptions{
-		Store: d.store, Prober: push, Incidents: d.incidents, Returned: d.dispatcher.Returned,
+		Store: d.store, Prober: d.push, Incidents: d.incidents, Returned: d.dispatcher.Returned,
 		Log: d.log.With("subsystem", "agent-monitor"),
 	})
 	d.services.agents, d.services.schedules = registry.New(registry.Options{
@@ -241,8 +244,9 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 		d.log.Info("tenant guard is off: no organisation is configured")
 	}
 	s := d.services
+	d.agentFace = d.newAgentFace(authn)
 	return api.New(api.Deps{
-		Agents: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
+		Agents: s.agents, Enrolments: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
 		Audit: audit.NewService(d.store), Refused: d.store.AppendAudit,
 		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
@@ -251,7 +255,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 		Guard: func(next http.Handler) http.Handler {
 			return guard.Wrap(netguard.RefuseLoops(d.guard.InstanceID(), next))
 		},
-		Log: d.log.With("subsystem", "api"),
+		More: rowsOf(d.agentFace), Log: d.log.With("subsystem", "api"),
 	}), nil
 }
 
@@ -363,6 +367,7 @@ func (d *Daemon) serve(ctx context.Context, stop context.CancelCauseFunc) error 
 		err = server.Close() // whoever is still there is hung up on
 	}
 	serving.Wait()
+	d.agentFace.Wait() // the server knows nothing of sockets
 	return err
 }
 

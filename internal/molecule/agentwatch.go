@@ -110,10 +110,11 @@ type AgentRow struct {
 }
 
 // AgentWatch takes signs of life. It answers from memory and never waits for the
-// store.
+// store. at is when a request was accepted, with its monotonic reading.
 type AgentWatch interface {
-	// Alive notes a request of an agent that was accepted at at, which carries the
-	// monotonic clock. said is what the agent says of itself, nil unless the request
-	// is a heartbeat. It returns how soon the next heartbeat is wanted.
-	Alive(agentID string, at time.Time, what Request, said *Vitals) (next time.Duration)
+	// Heard notes a request of an agent that says nothing of how it is.
+	Heard(at time.Time, agentID string, what Request)
+	// Heartbeat takes what an agent says of itself, and returns in how many seconds
+	// it is to say so again.
+	Heartbeat(at time.Time, agentID string, v Vitals) (nextSeconds int)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
@@ -90,6 +91,17 @@ func (db *DB) eventSlice(ctx context.Context, after int64) ([]molecule.Event, er
 func errPruned(after, first int64) error {
 	return molecule.Errorf(molecule.Gone, "the events from %d to %d are no longer kept", after+1, first-1).
 		WithHint("the oldest one kept is %d: look again at what the others were about, and read on behind %d", first, first-1)
+}
+
+// EventBefore returns the id of the newest event before an instant, 0 when there
+// is none. It reads what came since, which is what is asked for next.
+func (db *DB) EventBefore(ctx context.Context, at time.Time) (int64, error) {
+	rows, err := db.query(ctx, `SELECT id FROM events WHERE at < ? ORDER BY id DESC LIMIT 1`, stamp(at))
+	ids, err := all(rows, err, func(r rowScanner, id *int64) error { return r.Scan(id) })
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	return ids[0], nil
 }
 
 // LastEventID returns the id of the newest event, 0 when there is none.
