@@ -16,10 +16,10 @@ func newAgentCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use: "agent", aliases: []string{"agents"},
 		short: "Who receives prompts",
-		long: "An agent is who receives prompts: a local command (exec), or a server that speaks\n" +
-			"A2A (push).",
+		long: "An agent is who receives prompts: a local command (exec), a server that speaks A2A\n" +
+			"(push), or a program that asks for its work (poll).",
 		examples: "  molecli agent add echo --exec 'tr a-z A-Z'\n  molecli agent list",
-	}, newAgentAddCmd(a), newAgentListCmd(a), newAgentShowCmd(a), newAgentUpdateCmd(a), newAgentRemoveCmd(a), newAgentRunCmd(a),
+	}, newAgentAddCmd(a), newAgentListCmd(a), newAgentShowCmd(a), newAgentUpdateCmd(a), newAgentRemoveCmd(a), newAgentEnrolCmd(a), newAgentRunCmd(a),
 		newAgentRunsCmd(a), newAgentWatchCmd(a), newAgentPauseCmd(a), newAgentResumeCmd(a), newAgentConfirmCmd(a))
 }
 

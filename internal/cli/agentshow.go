@@ -53,6 +53,10 @@ func agentRecord(a molecule.Agent) term.Record {
 		{Title: "name", Cell: term.Text(a.Name)},
 		{Title: "id", Cell: term.Text(a.ID)},
 		{Title: "kind", Cell: term.Text(string(a.Kind))},
+		{Title: "role", Cell: term.Text(a.Role)},
+		{Title: "tier", Cell: term.Text(strings.Trim(strconv.Itoa(a.Tier), "0"))}, // no tier is 0
+		{Title: "parent", Cell: term.Text(a.Parent)},
+		{Title: "made with", Cell: term.Text(a.Runtime)},
 		{Title: "state", Cell: agentStateCell(a)},
 		{Title: "since", Cell: term.When(a.StateSince)},
 		{Title: "because", Cell: term.Text(a.StateReason)},
@@ -66,7 +70,9 @@ func agentRecord(a molecule.Agent) term.Record {
 	if a.Exec == nil {
 		return append(r,
 			term.Field{Title: "url", Cell: term.Text(a.URL)},
-			term.Field{Title: "url owner", Cell: term.Text(string(a.URLOwner))})
+			term.Field{Title: "url owner", Cell: term.Text(string(a.URLOwner))},
+			term.Field{Title: "says its url is", Cell: term.Text(a.ReportedURL)},
+			term.Field{Title: "awaited until", Cell: term.When(a.AwaitUntil)})
 	}
 	r = append(r,
 		term.Field{Title: "command", Cell: term.Text(a.Exec.Command)},

@@ -103,35 +103,25 @@ func (o *tokenAdd) run(ctx context.Context, s *session, name string) error {
 	if err := in.Validate(); err != nil {
 		return err
 	}
-	var file *tokenFile
-	if o.out != "" {
-		var err error
-		if file, err = newTokenFile(o.out); err != nil {
-			return err // before there is a token that nobody holds
-		}
-		defer file.discard()
+	file, err := newTokenFile(o.out)
+	if err != nil {
+		return err // before there is a token that nobody holds
 	}
+	defer file.discard()
 	if err := s.client.CreateToken(ctx, &in); err != nil {
 		return err
 	}
 	s.done("token %s (%s) is good until %s", in.Name, in.ID, in.ExpiresAt.Format(time.RFC3339))
-	if file != nil {
-		if err := file.write(in.Token.Secret); err != nil {
-			return err
-		}
-		in.Token = molecule.Shown{}
-		s.note("it is in %s", o.out)
+	if err := file.keep(s, &in.Token); err != nil {
+		return err
 	}
 	switch {
 	case s.structured():
 		return s.encode(in)
 	case s.config.Output == outName:
 		return s.line("%s", in.ID)
-	case file != nil:
-		return nil
 	}
-	s.note("this is the only time it is shown:")
-	return s.line("%s", in.Token.Reveal())
+	return s.showOnce(in.Token)
 }
 
 // newTokenListCmd makes token list.

@@ -16,8 +16,11 @@ type tokenFile struct {
 }
 
 // newTokenFile makes sure that a token can be kept at path, where nothing may
-// be.
+// be. It is nil for no path.
 func newTokenFile(path string) (*tokenFile, error) {
+	if path == "" {
+		return nil, nil
+	}
 	if _, err := os.Lstat(path); err == nil {
 		return nil, molecule.Errorf(molecule.Conflict, "%s exists", path).WithHint("it may hold a token in use: choose another name, or move it away")
 	}
@@ -40,8 +43,34 @@ func (f *tokenFile) write(token molecule.Secret) error {
 	return nil
 }
 
+// keep puts a token that was just made into the file, if there is one, and says
+// so: then it is shown nowhere else.
+func (f *tokenFile) keep(s *session, token *molecule.Shown) error {
+	if f == nil || token.IsZero() {
+		return nil
+	}
+	if err := f.write(token.Secret); err != nil {
+		return err
+	}
+	*token = molecule.Shown{}
+	s.note("its token is in %s", f.path)
+	return nil
+}
+
 // discard removes what is left of the making.
 func (f *tokenFile) discard() {
+	if f == nil {
+		return
+	}
 	_ = f.tmp.Close()           // what mattered was synced
 	_ = os.Remove(f.tmp.Name()) // readable by its owner only
+}
+
+// showOnce prints a token that was just made, unless it is kept in a file.
+func (s *session) showOnce(token molecule.Shown) error {
+	if token.IsZero() {
+		return nil
+	}
+	s.note("this is the only time its token is shown:")
+	return s.line("%s", token.Reveal())
 }

@@ -3,6 +3,9 @@ package e2e_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -31,7 +34,35 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"molecli":   program(func(ctx context.Context) int { return cli.Main(ctx, os.Args[1:], cli.Process()) }),
 		"moleculed": program(func(ctx context.Context) int { return daemon.Main(ctx, os.Args[1:], os.Stdout, os.Stderr) }),
+		"ask":       program(ask),
 	})
+}
+
+// ask makes one request as an agent would, with the token in the variable TOKEN
+// if there is one, and prints status and body: ask METHOD URL [BODY]
+func ask(ctx context.Context) int {
+	args := append(os.Args[1:], "")
+	req, err := http.NewRequestWithContext(ctx, args[0], args[1], strings.NewReader(args[2]))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 2
+	}
+	if token := strings.TrimSpace(os.Getenv("TOKEN")); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	fmt.Println(res.StatusCode, string(body))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 func TestScript(t *testing.T) {

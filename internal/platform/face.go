@@ -124,7 +124,21 @@ func (f *Face) Serve(rt Route, w http.ResponseWriter, r *http.Request, accepted 
 	if err := rt.Policy.judge(c); err != nil {
 		return err
 	}
+	if len(c.by.Scopes) == 0 && c.by.AgentID != "" {
+		if err := f.departed(c); err != nil {
+			return err
+		}
+	}
 	return rt.handle(f, w, c)
+}
+
+// departed refuses a token that was revoked while its agent is still there.
+func (f *Face) departed(c call) error {
+	a, err := f.Directory.Member(c.Context(), c.by.AgentID)
+	if err == nil && a.RemovedAt.IsZero() {
+		err = molecule.Errorf(molecule.Unauthenticated, "a valid token is needed")
+	}
+	return err
 }
 
 // Fail answers an error in the shape of this wire.

@@ -186,6 +186,21 @@ func TestWire_workspaces(t *testing.T) {
 	})
 }
 
+func TestWire_aTokenThatWasRevokedIsNoneWhileItsAgentIsThere(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, "")
+	a := h.poller("a")
+	if _, err := h.hand.RevokeToken(t.Context(), strings.Split(a.Token.Reveal(), "_")[2]); err != nil {
+		t.Fatal(err)
+	}
+	const none = `{"error":"a valid token is needed"}`
+	h.hold([]exchange{
+		{"its state", "a", "GET /workspaces/{a}/state", "", nil, 401, none},
+		{"itself", "a", "GET /workspaces/{a}", "", nil, 401, none},
+		{"its work", "a", "GET /workspaces/{a}/activity", "", nil, 401, none},
+	})
+}
+
 func TestWire_activity(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, "")
