@@ -59,14 +59,5 @@ func (o *agentEnrol) run(ctx context.Context) error {
 		return err
 	}
 	s.done("one agent may register until %s", in.ExpiresAt.Format(time.RFC3339))
-	if err := file.keep(s, &in.Token); err != nil {
-		return err
-	}
-	switch {
-	case s.structured():
-		return s.encode(in)
-	case s.config.Output == outName:
-		return s.line("%s", in.ID)
-	}
-	return s.showOnce(in.Token)
+	return file.handOver(s, &in.Token, in.ID, &in)
 }

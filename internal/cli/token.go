@@ -112,16 +112,7 @@ func (o *tokenAdd) run(ctx context.Context, s *session, name string) error {
 		return err
 	}
 	s.done("token %s (%s) is good until %s", in.Name, in.ID, in.ExpiresAt.Format(time.RFC3339))
-	if err := file.keep(s, &in.Token); err != nil {
-		return err
-	}
-	switch {
-	case s.structured():
-		return s.encode(in)
-	case s.config.Output == outName:
-		return s.line("%s", in.ID)
-	}
-	return s.showOnce(in.Token)
+	return file.handOver(s, &in.Token, in.ID, &in)
 }
 
 // newTokenListCmd makes token list.

@@ -66,6 +66,22 @@ func (f *tokenFile) discard() {
 	_ = os.Remove(f.tmp.Name()) // readable by its owner only
 }
 
+// handOver gives a token that was just made to the caller, and what is known of
+// it: in a structured face both, or its id, or the token alone, unless it is kept
+// in the file.
+func (f *tokenFile) handOver(s *session, token *molecule.Shown, id string, whole any) error {
+	if err := f.keep(s, token); err != nil {
+		return err
+	}
+	switch {
+	case s.structured():
+		return s.encode(whole)
+	case s.config.Output == outName:
+		return s.line("%s", id)
+	}
+	return s.showOnce(*token)
+}
+
 // showOnce prints a token that was just made, unless it is kept in a file.
 func (s *session) showOnce(token molecule.Shown) error {
 	if token.IsZero() {

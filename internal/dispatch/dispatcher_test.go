@@ -260,6 +260,7 @@ func TestDispatcher_stopsInOrder(t *testing.T) {
 		{"a command in time", molecule.AgentExec, true, 10 * time.Second, molecule.RunFinished, molecule.OutcomeOK},
 		{"a command that takes too long", molecule.AgentExec, true, time.Hour, molecule.RunFinished, molecule.OutcomeCanceled},
 		{"a task that goes on without us", molecule.AgentPush, true, time.Hour, molecule.RunStarted, ""},
+		{"work that an agent has to ask for", molecule.AgentPoll, true, time.Hour, molecule.RunStarted, ""},
 		{"a prompt that was being sent", molecule.AgentPush, false, time.Hour, molecule.RunFinished, molecule.OutcomeUnknown},
 	}
 	for _, c := range cases {

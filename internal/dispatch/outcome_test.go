@@ -165,6 +165,7 @@ func TestJudge_transport(t *testing.T) {
 			molecule.Reply{Failure: molecule.FailTooLarge, HTTPStatus: 200, Task: molecule.TaskCompleted, Parts: []molecule.Part{text("hello")}},
 			dispatch.Verdict{Outcome: "protocol_error", Reason: "the reply is too large"},
 		},
+		{"never asked for", fails(molecule.FailDeadline, "it did not ask for its work"), dispatch.Verdict{Outcome: "hung", Reason: "it did not ask for its work"}},
 		{"nobody there", fails(molecule.FailDeadline, ""), dispatch.Verdict{Outcome: "hung", Reason: "no reply to the prompt nor to a probe of its card"}},
 		{"only its card answers", molecule.Reply{Failure: molecule.FailDeadline, CardAnswered: true}, dispatch.Verdict{Outcome: "timeout", Reason: "the deadline passed"}},
 		{"works too long", molecule.Reply{Failure: molecule.FailDeadline, Answered: true, StatusText: "step 3"}, dispatch.Verdict{Outcome: "timeout", Reason: "the deadline passed: step 3"}},

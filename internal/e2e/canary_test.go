@@ -138,6 +138,14 @@ func (a *aviary) hatch() {
 		a.command("", "token", "add", "canary-"+filepath.Base(path), "--scope", scope, "--token-out", path)
 		read("a token for "+scope, path)
 	}
+	for name, words := range map[string][]string{
+		"an agent's token":     {"agent", "add", "canary-poll", "--poll"},
+		"an enrolment's token": {"agent", "enrol", "--name", "canary-late"},
+	} {
+		path := filepath.Join(a.dir, words[1])
+		a.command("", append(words, "--token-out", path)...)
+		read(name, path)
+	}
 	// Well-formed, and of nobody: the wrong credential of somebody else.
 	a.canaries = append(a.canaries, canary{"a wrong token", strings.Replace(a.canaries[0].value, "_op_", "_xx_", 1)})
 }
@@ -190,6 +198,7 @@ func (a *aviary) routes(tcp string) {
 	paths := []string{
 		"/health?verbose", "/ready", "/metrics", "/admin/liveness", "/v1/status", "/v1/whoami", "/v1/agents", "/v1/schedules", "/v1/runs", "/v1/events",
 		"/v1/incidents", "/v1/audit", "/v1/tokens", "/v1/nothing", "/v1/agents/nobody",
+		"/registry/register", "/registry/heartbeat", "/workspaces", "/workspaces/nobody/state", "/workspaces/nobody/a2a", "/ws",
 	}
 	for _, c := range a.canaries {
 		paths := paths

@@ -12,8 +12,6 @@ import (
 )
 
 const (
-	// recently is how long ago an agent may have asked to count as there.
-	recently = time.Minute
 	// lookAgain is how often the store is asked for a reply that nobody told of.
 	lookAgain = 15 * time.Second
 	// closing bounds what is stored once the deadline has passed.
@@ -108,15 +106,6 @@ func (s *Service) end(ctx context.Context, id string) molecule.Reply {
 // replyOf returns an answer as the facts that are judged.
 func replyOf(a molecule.Answer) molecule.Reply {
 	return molecule.Reply{Parts: a.Parts, Usage: a.Usage, Answered: true}
-}
-
-// Reachable reports whether an agent that is believed to be offline has asked
-// for work a moment ago.
-func (s *Service) Reachable(_ context.Context, a molecule.Agent) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at, ok := s.asked[a.ID]
-	return ok && time.Since(at) < recently
 }
 
 func firstLine(text string) string {

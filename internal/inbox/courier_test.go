@@ -8,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/molecule-ai/molecli/internal/dispatch"
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
 
@@ -180,39 +179,30 @@ func TestAnswer_thatClosesNothingIsTold(t *testing.T) {
 	})
 }
 
-func TestReachable_isWhoAskedAMomentAgo(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		a := r.agent("a")
-		var _ dispatch.Prober = r.Service
-		if r.Reachable(t.Context(), a) {
-			t.Error("before it asked")
-		}
-		r.ask(a, "")
-		if !r.Reachable(t.Context(), a) {
-			t.Error("when it has asked")
-		}
-		time.Sleep(2 * time.Minute)
-		if r.Reachable(t.Context(), a) {
-			t.Error("two minutes later")
-		}
-	})
-}
-
 func TestDeliver_waitsForAnAgentThatIsOffline(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		a := r.agent("a")
-		if _, err := r.db.SetAgentState(t.Context(), a.ID, func(a *molecule.Agent) error {
-			a.State = molecule.AgentOffline
-			return nil
-		}); err != nil {
-			t.Fatal(err)
-		}
+		r.believe(a, molecule.AgentOffline)
 		run := r.prompt(a, "work", time.Hour)
 		if got := r.ended(run.ID).State; got != molecule.RunAway {
 			t.Errorf("the run is %s", got)
 		}
 		r.want("while it is called offline", r.ask(a, ""))
-		time.Sleep(20 * time.Second)
+		r.believe(a, molecule.AgentOnline)
+		r.d.Returned(a.ID)
+		synctest.Wait()
 		r.want("when it is known to be there", r.ask(a, ""), run.MessageID)
 	})
+}
+
+// believe sets the state of an agent.
+func (r *rig) believe(a molecule.Agent, state molecule.AgentState) {
+	r.Helper()
+	_, err := r.db.SetAgentState(r.Context(), a.ID, func(a *molecule.Agent) error {
+		a.State = state
+		return nil
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
 }

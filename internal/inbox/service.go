@@ -52,15 +52,15 @@ type Service struct {
 	mu       sync.Mutex
 	arrivals map[string]chan struct{} // by agent; closed when something comes, and then forgotten
 	replies  map[string]chan struct{} // by row; the same
-	pruned   time.Time                // when what is old was last forgotten
-	asked    map[string]time.Time     // when each agent last asked, with the monotonic clock
+
+	pruned time.Time // when what is old was last forgotten; the subsystem's own
 }
 
 // New returns a Service.
 func New(o Options) *Service {
 	return &Service{
 		store: o.Store, log: o.Log, address: ReplyAddress(o.OrgID),
-		arrivals: make(map[string]chan struct{}), replies: make(map[string]chan struct{}), asked: make(map[string]time.Time),
+		arrivals: make(map[string]chan struct{}), replies: make(map[string]chan struct{}),
 	}
 }
 
@@ -92,7 +92,7 @@ func (s *Service) Log(ctx context.Context, a *molecule.Activity) error {
 	return nil
 }
 
-// Activities returns rows of an agent, and notes that it asked.
+// Activities returns rows of an agent.
 func (s *Service) Activities(ctx context.Context, f molecule.ActivityFilter) ([]molecule.Activity, error) {
 	if f.Limit <= 0 || f.Limit > molecule.MaxActivities {
 		f.Limit = molecule.MaxActivities
@@ -100,11 +100,7 @@ func (s *Service) Activities(ctx context.Context, f molecule.ActivityFilter) ([]
 	if !f.HandOut {
 		return s.store.Activities(ctx, f)
 	}
-	now := time.Now()
-	s.mu.Lock()
-	s.asked[f.AgentID] = now
-	s.mu.Unlock()
-	return s.store.HandOut(ctx, f, now.UTC(), molecule.ActivityLease)
+	return s.store.HandOut(ctx, f, molecule.Now(), molecule.ActivityLease)
 }
 
 // Arrivals returns a channel that is closed when something new comes for an

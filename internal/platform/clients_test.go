@@ -17,7 +17,7 @@ import (
 // inTheField is how often clients ask in tests; in the field it is a second.
 const inTheField = 25 * time.Millisecond
 
-// client is a program that runs until it is told to stop.
+// program is what runs until it is told to stop.
 type program interface {
 	Run(ctx context.Context) error
 }
@@ -63,40 +63,44 @@ func everyOrg(t *testing.T, test func(t *testing.T, org string)) {
 	}
 }
 
-// fields are the clients in the field, by name.
-func fields() map[string]func(h *house, agent string) program {
-	return map[string]func(h *house, agent string) program{
-		"the one that polls":              func(h *house, agent string) program { return &platformtest.Poller{Client: h.clientOf(agent)} },
-		"the one that watches its canvas": func(h *house, agent string) program { return &platformtest.Canvas{Client: h.clientOf(agent)} },
+// everyClient runs a test with each of the clients in the field, in both kinds of
+// house.
+func everyClient(t *testing.T, test func(t *testing.T, h *house, begin func(agent string) (stop func() error))) {
+	t.Helper()
+	for name, make := range map[string]func(platformtest.Client) program{
+		"the one that polls":              func(c platformtest.Client) program { return &platformtest.Poller{Client: c} },
+		"the one that watches its canvas": func(c platformtest.Client) program { return &platformtest.Canvas{Client: c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyOrg(t, func(t *testing.T, org string) {
+				h := newHouse(t, org)
+				test(t, h, func(agent string) func() error { return h.begin(make(h.clientOf(agent))) })
+			})
+		})
 	}
 }
 
 func TestClients_areSentAScheduledPromptAndTheirReplyClosesTheRun(t *testing.T) {
 	t.Parallel()
-	for name, make := range fields() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			everyOrg(t, func(t *testing.T, org string) {
-				h := newHouse(t, org)
-				h.poller("helper")
-				stop := h.begin(make(h, "helper"))
-				s := molecule.Schedule{
-					Name: "eco", Agent: "helper", Cron: "* * * * * *", Seconds: true, Prompt: "say hello",
-					Timeout: molecule.Duration(patience), Policy: molecule.Policy{Overlap: molecule.OverlapSkip},
-				}
-				if err := h.hand.CreateSchedule(t.Context(), &s); err != nil {
-					t.Fatal(err)
-				}
-				run := h.firstRun("eco")
-				if run.Outcome != molecule.OutcomeOK || run.Reply != "SAY HELLO" || run.Trigger != molecule.TriggerCron {
-					t.Errorf("the run of %s ended %s: %q %s", run.Trigger, run.Outcome, run.Reply, run.Reason)
-				}
-				if err := stop(); err != nil {
-					t.Errorf("the client gave up: %v", err)
-				}
-			})
-		})
-	}
+	everyClient(t, func(t *testing.T, h *house, begin func(string) func() error) {
+		h.poller("helper")
+		stop := begin("helper")
+		s := molecule.Schedule{
+			Name: "eco", Agent: "helper", Cron: "* * * * * *", Seconds: true, Prompt: "say hello",
+			Timeout: molecule.Duration(patience), Policy: molecule.Policy{Overlap: molecule.OverlapSkip},
+		}
+		if err := h.hand.CreateSchedule(t.Context(), &s); err != nil {
+			t.Fatal(err)
+		}
+		run := h.firstRun("eco")
+		if run.Outcome != molecule.OutcomeOK || run.Reply != "SAY HELLO" || run.Trigger != molecule.TriggerCron {
+			t.Errorf("the run of %s ended %s: %q %s", run.Trigger, run.Outcome, run.Reply, run.Reason)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("the client gave up: %v", err)
+		}
+	})
 }
 
 // firstRun waits for the first run of a schedule to end and returns it.
@@ -124,35 +128,38 @@ func (h *house) firstRun(schedule string) molecule.Run {
 
 func TestClients_arePromptedByHandAndTalkToEachOther(t *testing.T) {
 	t.Parallel()
-	for name, make := range fields() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			everyOrg(t, func(t *testing.T, org string) {
-				h := newHouse(t, org)
-				h.poller("helper")
-				h.poller("friend")
-				stop := h.begin(make(h, "helper"))
-				run, err := h.hand.StartRun(t.Context(), molecule.NewRun{Agent: "helper", Prompt: "by hand", Timeout: molecule.Duration(patience)})
-				if err == nil {
-					run, err = h.hand.WaitRun(t.Context(), run.ID)
-				}
-				if err != nil || run.Outcome != molecule.OutcomeOK || run.Reply != "BY HAND" {
-					t.Errorf("the run ended %s: %q %s, %v", run.Outcome, run.Reply, run.Reason, err)
-				}
-				sent := h.call("friend", http.MethodPost, "/workspaces/{helper}/a2a", `{"message":{"role":"user","parts":[{"text":"from a friend"}]}}`)
-				if sent.status != http.StatusAccepted {
-					t.Fatalf("the message is answered %d %s", sent.status, sent.body)
-				}
-				got := h.rows("friend", "?wait=20")
-				if diff := cmp.Diff(texts(got), []string{"FROM A FRIEND"}); diff != "" || got[0].Data.Source != "peer_agent" || *got[0].SourceID != h.agents["helper"].ID {
-					t.Errorf("the friend is told %+v (-got +want):\n%s", got, diff)
-				}
-				if err := stop(); err != nil {
-					t.Errorf("the client gave up: %v", err)
-				}
-			})
-		})
+	everyClient(t, func(t *testing.T, h *house, begin func(string) func() error) {
+		h.poller("helper")
+		h.poller("friend")
+		stop := begin("helper")
+		if run := h.prompt("helper", "by hand"); run.Outcome != molecule.OutcomeOK || run.Reply != "BY HAND" {
+			t.Errorf("the run ended %s: %q %s", run.Outcome, run.Reply, run.Reason)
+		}
+		sent := h.call("friend", http.MethodPost, "/workspaces/{helper}/a2a", `{"message":{"role":"user","parts":[{"text":"from a friend"}]}}`)
+		if sent.status != http.StatusAccepted {
+			t.Fatalf("the message is answered %d %s", sent.status, sent.body)
+		}
+		got := h.rows("friend", "?wait=20")
+		if diff := cmp.Diff(texts(got), []string{"FROM A FRIEND"}); diff != "" || got[0].Data.Source != "peer_agent" || *got[0].SourceID != h.agents["helper"].ID {
+			t.Errorf("the friend is told %+v (-got +want):\n%s", got, diff)
+		}
+		if err := stop(); err != nil {
+			t.Errorf("the client gave up: %v", err)
+		}
+	})
+}
+
+// prompt sends a prompt to an agent and returns the run when it has ended.
+func (h *house) prompt(agent, text string) molecule.Run {
+	h.Helper()
+	run, err := h.hand.StartRun(h.Context(), molecule.NewRun{Agent: agent, Prompt: text, Timeout: molecule.Duration(patience)})
+	if err == nil {
+		run, err = h.hand.WaitRun(h.Context(), run.ID)
 	}
+	if err != nil {
+		h.Fatal(err)
+	}
+	return run
 }
 
 func TestPoller_goesOnAfterItsCursorIsGoneAndStopsWhenItsTokenIs(t *testing.T) {
@@ -162,12 +169,8 @@ func TestPoller_goesOnAfterItsCursorIsGoneAndStopsWhenItsTokenIs(t *testing.T) {
 	p := &platformtest.Poller{Client: h.clientOf("helper")}
 	p.Cursor = "0199aaaa-0000-7000-8000-000000000001"
 	stop := h.begin(p)
-	run, err := h.hand.StartRun(t.Context(), molecule.NewRun{Agent: "helper", Prompt: "hi", Timeout: molecule.Duration(patience)})
-	if err == nil {
-		run, err = h.hand.WaitRun(t.Context(), run.ID)
-	}
-	if err != nil || run.Outcome != molecule.OutcomeOK {
-		t.Errorf("the run ended %s %s, %v", run.Outcome, run.Reason, err)
+	if run := h.prompt("helper", "hi"); run.Outcome != molecule.OutcomeOK {
+		t.Errorf("the run ended %s %s", run.Outcome, run.Reason)
 	}
 	if err := stop(); err != nil {
 		t.Fatalf("it gave up: %v", err)

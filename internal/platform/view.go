@@ -23,36 +23,36 @@ func statusOf(a molecule.Agent) string {
 	return string(a.State)
 }
 
-// peerView is an agent as others see it.
-type peerView struct {
-	ID          string          `json:"id"`
-	Name        string          `json:"name"`
-	Role        string          `json:"role"`
-	Tier        int             `json:"tier"`
-	Status      string          `json:"status"`
-	URL         string          `json:"url"`
-	ParentID    *string         `json:"parent_id"`
-	ActiveTasks int             `json:"active_tasks"`
-	AgentCard   json.RawMessage `json:"agent_card"`
+// glance is what everybody who may know of an agent is told first.
+type glance struct {
+	ID          string  `json:"id"`
+	Name        string  `json:"name"`
+	Role        string  `json:"role"`
+	Tier        int     `json:"tier"`
+	Status      string  `json:"status"`
+	URL         string  `json:"url"`
+	ParentID    *string `json:"parent_id"`
+	ActiveTasks int     `json:"active_tasks"`
 }
 
-func viewPeer(a molecule.Agent) peerView {
-	return peerView{
+func glanceAt(a molecule.Agent) glance {
+	return glance{
 		ID: a.ID, Name: a.Name, Role: a.Role, Tier: a.Tier, Status: statusOf(a), URL: a.URL,
-		ParentID: orNull(a.ParentID), ActiveTasks: activeTasks(a), AgentCard: a.Card,
+		ParentID: orNull(a.ParentID), ActiveTasks: activeTasks(a),
 	}
 }
 
+// peerView is an agent as others see it.
+type peerView struct {
+	glance
+	AgentCard json.RawMessage `json:"agent_card"`
+}
+
+func viewPeer(a molecule.Agent) peerView { return peerView{glanceAt(a), a.Card} }
+
 // workspaceView is an agent as it is seen by itself and by operators.
 type workspaceView struct {
-	ID              string          `json:"id"`
-	Name            string          `json:"name"`
-	Role            string          `json:"role"`
-	Tier            int             `json:"tier"`
-	Status          string          `json:"status"`
-	URL             string          `json:"url"`
-	ParentID        *string         `json:"parent_id"`
-	ActiveTasks     int             `json:"active_tasks"`
+	glance
 	LastErrorRate   float64         `json:"last_error_rate"`
 	LastSampleError string          `json:"last_sample_error"`
 	UptimeSeconds   int64           `json:"uptime_seconds"`
@@ -62,10 +62,7 @@ type workspaceView struct {
 }
 
 func viewWorkspace(a molecule.Agent) workspaceView {
-	v := workspaceView{
-		ID: a.ID, Name: a.Name, Role: a.Role, Tier: a.Tier, Status: statusOf(a), URL: a.URL,
-		ParentID: orNull(a.ParentID), ActiveTasks: activeTasks(a), Runtime: a.Runtime, AgentCard: a.Card,
-	}
+	v := workspaceView{glance: glanceAt(a), Runtime: a.Runtime, AgentCard: a.Card}
 	if said := a.Vitals; said != nil {
 		v.LastErrorRate, v.LastSampleError = said.ErrorRate, said.SampleError
 		v.UptimeSeconds, v.CurrentTask = said.UptimeSeconds, said.CurrentTask
