@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -120,6 +121,7 @@ func (db *DB) RunWriter(ctx context.Context, beat *supervised.Beat) (err error) 
 		case <-ctx.Done():
 			return nil
 		case j := <-db.jobs:
+			runtime.Gosched() // whoever can run brings a job of its own, or has more urgent things to do
 			batch = db.gather(j)
 		case <-reminder:
 		}
