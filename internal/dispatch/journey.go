@@ -154,7 +154,10 @@ func (j *journey) agent() (a molecule.Agent, found bool, err error) {
 
 // attempts delivers until the verdict is final or the deadline is near.
 func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
-	if j.hold(j.arming.ahead()) {
+	j.arming.waiting.Add(1)
+	cut := j.hold(j.arming.ahead())
+	j.arming.waiting.Add(-1)
+	if cut {
 		return nil
 	}
 	started := molecule.Now()
