@@ -198,7 +198,7 @@ func (d *Daemon) running() *metrics {
 		Budget:   d.cfg.Dispatch.budget(),
 		Drain:    d.cfg.Dispatch.Drain,
 		Stale:    func(ctx context.Context, r molecule.Run, now time.Time) string { return service.Stale(ctx, r, now) },
-		Finished: m.finished, Incidents: d.incidents,
+		Finished: m.finished, Incidents: d.incidents, Alarm: new(dispatch.Alarm),
 		Log: d.log.With("subsystem", "dispatcher"),
 	})
 	service = scheduler.NewService(scheduler.ServiceOptions{

@@ -63,7 +63,10 @@ type Options struct {
 	Finished func(molecule.Run)
 	// Incidents is told of deliveries that do not come back; nil is nobody.
 	Incidents Incidents
-	Log       *slog.Logger
+	// Alarm wakes runs at their instant; nil leaves that to the timers of the
+	// runtime, which are later, and which alone know virtual time.
+	Alarm *Alarm
+	Log   *slog.Logger
 }
 
 // Dispatcher delivers runs; its Run is the subsystem dispatcher.

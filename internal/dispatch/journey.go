@@ -231,13 +231,21 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 
 // hold waits until a little before the run is due. It reports whether the
 // waiting was cut short: the run was canceled, or stays for the next start.
-func (j *journey) hold(before time.Duration) (cut bool) {
+func (j *journey) hold(before time.Duration) bool {
 	wait := time.Until(j.run.DueAt.Add(-before))
-	if wait <= 0 || molecule.Sleep(j.deliveries, wait) == nil {
+	if wait <= 0 {
 		return false
 	}
-	j.canceled()
-	return true
+	var cut error
+	if before == 0 && j.Alarm != nil {
+		cut = j.Alarm.Wait(j.deliveries, j.run.DueAt)
+	} else {
+		cut = molecule.Sleep(j.deliveries, wait)
+	}
+	if cut != nil {
+		j.canceled()
+	}
+	return cut != nil
 }
 
 // miss ends a run that waited for its agent to no avail: nothing was sent.
