@@ -30,8 +30,9 @@ oracle: ## the clock against a walk through real time: all zones, changes of 200
 exhaustive: ## each of the 2^32 addresses of IPv4 against a table of its own, and 100,000 hostile dials
 	MOLECULE_EXHAUSTIVE=all $(GO) test -count=1 -timeout 20m -run "TestIPv4|TestHostile" -v ./internal/netguard
 
-simulate: ## years and accidents in virtual time on the real store: ten years, 10,000 schedules after a stop, many seeds
+simulate: ## years and accidents in virtual time on the real store: ten years, 10,000 schedules after a stop, a month of 1,000 agents
 	MOLECULE_SIMULATE=all $(GO) test -count=1 -timeout 60m -run 'TenYears|LongStop|Simulation' -v ./internal/scheduler
+	MOLECULE_SIMULATE=all $(GO) test -count=1 -timeout 3h -run Simulation -v ./internal/registry
 
 bench: build ## every figure of docs/benchmarks.md, with the command beside it
 	bash scripts/bench

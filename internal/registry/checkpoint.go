@@ -50,10 +50,11 @@ func (m *Monitor) pack(at time.Time) []byte {
 
 // bits are the flags of a ward that whoever judges knows.
 func (m *Monitor) bits(w *ward) (bits byte) {
-	for bit, on := range map[byte]bool{bitVouched: w.vouched, bitFlapping: w.flaps.open} {
-		if on {
-			bits |= bit
-		}
+	if w.vouched {
+		bits |= bitVouched
+	}
+	if w.flaps.open {
+		bits |= bitFlapping
 	}
 	if _, covered := m.mass.covered[w]; covered {
 		bits |= bitCovered

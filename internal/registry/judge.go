@@ -10,7 +10,7 @@ import (
 const (
 	askBefore  = 10 * time.Second // the card is asked once more so long before the limit
 	askAgain   = 15 * time.Second // of one that never sent a request, or whose card answers for it
-	askHeld    = 30 * time.Second // of one that is held
+	askHeld    = 20 * time.Second // of one that is held
 	askOffline = time.Minute
 	orphanFor  = time.Minute // an agent without a row is kept so long
 )

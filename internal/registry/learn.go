@@ -146,9 +146,8 @@ func (m *Monitor) rename(w *ward, name string) {
 		return
 	}
 	alarmed, flaps := w.alarmed, w.flaps.open
-	if w.alarmed {
+	if alarmed {
 		m.Incidents.Close(molecule.IncidentAgentOffline, subject(w), m.swept)
-		w.alarmed = false
 	}
 	m.calmed(w, m.swept)
 	w.name = name
@@ -156,7 +155,7 @@ func (m *Monitor) rename(w *ward, name string) {
 		m.flapped(w, m.swept)
 	}
 	if alarmed {
-		m.tell(w, m.swept)
+		m.Incidents.Open(offlineIncident(w))
 	}
 }
 
@@ -169,5 +168,6 @@ func (m *Monitor) forget(w *ward) {
 	m.uncover(w, m.swept)
 	m.calmed(w, m.swept)
 	m.tell(w, m.swept)
+	delete(m.untold, w)
 	m.drop(w)
 }

@@ -24,8 +24,10 @@ const (
 // nobody is called offline for silence alone: it may be our own fault.
 type mass struct {
 	held    bool
-	recent  []int64            // when agents were lost one by one, within massWindow
+	recent  []int64 // when agents were lost one by one, within massWindow
+	began   int64
 	covered map[*ward]struct{} // those the one incident is about: held, or offline since
+	minded  int64              // when it was last looked at
 	asked   int64              // when controls were last asked
 	control int64              // when a card of an agent that is not held last answered
 	able    int64              // since when it is proven that we can ask; 0: it is not
@@ -46,6 +48,24 @@ func (m *Monitor) lapse(w *ward, f facts, reason string) {
 	w.setWait(f.silence() + int64(sweepEvery)) // when it is not settled with the others
 }
 
+// overdue counts the agents that are silent for half as long again as they are
+// used to, and all of those that send requests. A few always are, because
+// requests get lost; when many are at once, it is not each one's own fault.
+func (m *Monitor) overdue(now int64) (overdue, of int) {
+	m.pulses.each(func(w *ward) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !w.heard || w.state == molecule.AgentOffline || w.state == molecule.AgentPaused {
+			return
+		}
+		of++
+		if last := max(w.since(), w.busy); now-last > int64(3*w.habit()/2) {
+			overdue++
+		}
+	})
+	return overdue, of
+}
+
 // settleLapsed calls those that are lost offline, or holds them when they are
 // too many.
 func (m *Monitor) settleLapsed(now int64, at time.Time) {
@@ -60,8 +80,12 @@ func (m *Monitor) settleLapsed(now int64, at time.Time) {
 			silent++
 		}
 	}
+	if late, of := m.overdue(now); late*all > silent*of { // compared as parts of all
+		silent, all = late, of
+	}
 	if !m.mass.held && tooMany(silent, all) {
-		m.mass.held, m.mass.control, m.mass.able = true, 0, 0
+		m.mass.held, m.mass.began, m.mass.control, m.mass.able = true, now, 0, 0
+		m.coverUntold()
 		m.Log.Warn("too many agents fell silent at once: they are held", "silent", silent, "of", all)
 	}
 	for _, l := range lapsed {
@@ -70,6 +94,10 @@ func (m *Monitor) settleLapsed(now int64, at time.Time) {
 		case m.mass.held && !pending:
 			m.hold(l)
 		case m.believe(l.w, l.f, l.reason, molecule.SignLost):
+			if len(m.mass.covered) > 0 && l.f.since <= m.mass.began && !pending {
+				m.mass.covered[l.w] = struct{}{} // it fell silent with them, and took longer to be missed
+				m.tell(l.w, at)
+			}
 			m.ask(l.w, l.f, askOffline)
 			if !pending {
 				m.mass.recent = append(m.mass.recent, now)
@@ -104,7 +132,7 @@ func (m *Monitor) hold(l lapse) {
 // be gone, or when it was held for long enough.
 func (m *Monitor) judgeHeld(w *ward, f facts) {
 	switch {
-	case m.mass.able > 0 && w.unanswered(m.mass.able):
+	case m.mass.able > 0 && w.unanswered(m.mass.able+int64(askHeld)): // and once before, or it would be back
 		m.believe(w, f, "silent, and its card does not answer while those of others do", molecule.SignLost)
 		m.ask(w, f, askOffline)
 	case f.now-w.held >= int64(holdFor+w.turn()):
@@ -125,13 +153,13 @@ func (w *ward) turn() time.Duration {
 }
 
 // canAsk reports whether a card that does not answer is the agent's fault: the
-// card of another answered lately, or most agents are heard.
+// card of another answered lately, or most agents are heard as ever.
 func (m *Monitor) canAsk(now int64) bool {
 	if m.mass.control > 0 && now-m.mass.control <= int64(controlFor) {
 		return true
 	}
-	silent, all := m.massOf(now)
-	return 2*silent < all
+	late, of := m.overdue(now)
+	return 2*late < of
 }
 
 // settleMass keeps track of the hold: whether the cards of those that are held
@@ -146,6 +174,10 @@ func (m *Monitor) settleMass(now int64, at time.Time) {
 }
 
 func (m *Monitor) mindHold(now int64) {
+	if now-m.mass.minded < int64(time.Second) {
+		return
+	}
+	m.mass.minded = now
 	switch able := m.canAsk(now); {
 	case !able:
 		m.mass.able = 0
@@ -193,6 +225,15 @@ func (m *Monitor) tellMass(at time.Time) {
 		Title:    "too many agents fell silent at once: the fault may be here",
 		LastSeen: at, Count: len(names), Evidence: molecule.Evidence{Names: names, Total: len(names)},
 	})
+}
+
+// coverUntold takes those that were called offline a moment ago, one by one and
+// not yet told, for the first of many.
+func (m *Monitor) coverUntold() {
+	for w := range m.untold {
+		m.mass.covered[w] = struct{}{}
+		delete(m.untold, w)
+	}
 }
 
 // uncover takes an agent out of the one incident, which ends with the last.

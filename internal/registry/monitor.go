@@ -79,6 +79,7 @@ type Monitor struct {
 	dirty    []*ward
 	lapsed   []lapse // of this sweep: those to be called offline
 	flapping map[*ward]struct{}
+	untold   map[*ward]time.Time // offline since, and nobody was told
 	tally    map[molecule.AgentState]int
 	mass     mass
 
@@ -94,7 +95,7 @@ func NewMonitor(o MonitorOptions) *Monitor {
 	now := time.Now()
 	m := &Monitor{
 		MonitorOptions: o, clock: newWatchClock(now.Add(-time.Nanosecond)), // no reading is zero: that means never
-		wards: make(map[string]*ward), flapping: make(map[*ward]struct{}), tally: make(map[molecule.AgentState]int),
+		wards: make(map[string]*ward), flapping: make(map[*ward]struct{}), untold: make(map[*ward]time.Time), tally: make(map[molecule.AgentState]int),
 		kick: make(chan struct{}, 1), queue: newQueue(),
 	}
 	m.calm = int64(grace)
@@ -221,6 +222,7 @@ func (m *Monitor) sweep(at time.Time) error {
 	m.pulses.due(now, func(w *ward) { m.judge(w, now) })
 	m.settleLapsed(now, at)
 	m.settleMass(now, at)
+	m.settleUntold(at)
 	m.settleFlaps(now, at)
 	return m.trouble(at)
 }

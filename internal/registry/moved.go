@@ -2,10 +2,15 @@ package registry
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 )
+
+// tellAfter is how long an agent is offline before a person is told.
+const tellAfter = 10 * time.Second
 
 // moved notes that another state is believed of an agent, whoever decided it,
 // and tells a person what they should know. Call it with judging held.
@@ -41,20 +46,39 @@ func counts(from, to molecule.AgentState) bool {
 	return steady(to) && (steady(from) || from == molecule.AgentSuspect && to == molecule.AgentOffline)
 }
 
-// tell opens the incident of an agent that is offline, and closes it when it is
-// not. One that flaps, or that is told of with others, has no incident of its own.
+// tell has the incident of an agent that is offline opened, and closes it when it
+// is not. One that flaps, or that is told of with others, has none of its own.
 func (m *Monitor) tell(w *ward, at time.Time) {
 	_, covered := m.mass.covered[w]
 	worth := w.state == molecule.AgentOffline && !covered && !w.flaps.open
-	switch {
-	case worth && !w.alarmed:
+	switch _, waits := m.untold[w]; {
+	case worth && !w.alarmed && !waits:
+		m.untold[w] = at
+	case !worth && waits:
+		delete(m.untold, w)
+	case !worth && w.alarmed:
+		m.Incidents.Close(molecule.IncidentAgentOffline, subject(w), at)
+		w.alarmed = false
+	}
+}
+
+// settleUntold opens the incidents that are due. They wait a little: when many
+// more follow, one incident tells of all.
+func (m *Monitor) settleUntold(at time.Time) {
+	var due []*ward
+	for w, since := range m.untold {
+		if at.Sub(since) >= tellAfter {
+			due = append(due, w)
+		}
+	}
+	slices.SortFunc(due, func(a, b *ward) int { return strings.Compare(a.name, b.name) })
+	for _, w := range due {
+		delete(m.untold, w)
+		w.alarmed = true
 		in := offlineIncident(w)
 		in.LastSeen, in.Evidence.Error = at, w.reason
 		m.Incidents.Open(in)
-	case w.alarmed && !worth:
-		m.Incidents.Close(molecule.IncidentAgentOffline, subject(w), at)
 	}
-	w.alarmed = worth
 }
 
 func subject(w *ward) string { return "agent/" + w.name }

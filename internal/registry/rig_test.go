@@ -23,13 +23,14 @@ type cards struct {
 	all   bool            // nobody is reached, because our own network is down
 	asked map[string]int
 	took  time.Duration // until one that is down is given up
+	lose  func() bool   // a question gets lost; nil: none does
 }
 
 // Reachable implements registry.Prober.
 func (c *cards) Reachable(ctx context.Context, a molecule.Agent) bool {
 	c.mu.Lock()
 	c.asked[a.Name]++
-	down, took := c.down[a.Name] || c.all, 50*time.Millisecond
+	down, took := c.down[a.Name] || c.all || c.lose != nil && c.lose(), 50*time.Millisecond
 	if down {
 		took = c.took
 	}
@@ -64,6 +65,7 @@ type stalling struct {
 	*sqlite.DB
 	reads  gate // closed: the sweep hangs, as if the process were stopped
 	writes gate // closed: what is stored hangs
+	told   told // of what was stored; nil is nobody
 }
 
 // gate holds up whoever passes while it is closed. A mutex would hold up virtual

@@ -112,15 +112,19 @@ type vitals struct {
 // phrases are the words in vitals.
 type phrases struct{ sample, task, runtime string }
 
-// gap returns the longest time that is to be expected between two requests.
-// Call it with mu held.
-func (w *ward) gap() time.Duration {
+// habit is the longest time that the agent lately let pass between two requests,
+// or that it was asked to. Call it with mu held.
+func (w *ward) habit() time.Duration {
 	longest := time.Duration(w.asked) * time.Second
 	for _, g := range w.gaps {
 		longest = max(longest, time.Duration(g)*gapUnit)
 	}
-	return min(max(longest, shortestGap), longestGap)
+	return longest
 }
+
+// gap returns the longest time that is to be expected between two requests.
+// Call it with mu held.
+func (w *ward) gap() time.Duration { return min(max(w.habit(), shortestGap), longestGap) }
 
 // patience is how long an agent may be silent before it is suspect.
 func patience(gap time.Duration) int64 { return int64(2 * gap) }
