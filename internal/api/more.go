@@ -50,14 +50,11 @@ type manners struct {
 // welcome returns the principal of a request that proved none, where the policy
 // of its route has one for it; else err, which says why there is none.
 func (s *Server) welcome(p policy, r *http.Request, err error) (molecule.Principal, error) {
-	nobody := molecule.Principal{Source: s.Auth.Source(r)}
-	if molecule.CodeOf(err) != molecule.Unauthenticated {
-		return nobody, err
-	}
+	nobody, code := molecule.Principal{Source: s.Auth.Source(r)}, molecule.CodeOf(err)
 	switch {
-	case p.open, p.other == AdmitRegistrant && len(r.Header["Authorization"]) == 0:
+	case code == molecule.Unauthenticated && (p.open || p.other == AdmitRegistrant && len(r.Header["Authorization"]) == 0):
 		return nobody, s.Auth.AdmitNobody(r)
-	case p.other == AdmitDeparted:
+	case p.other == AdmitDeparted && (code == molecule.Unauthenticated || code == molecule.RateLimited):
 		if gone, ok := s.Auth.Departed(r); ok {
 			return gone, nil
 		}

@@ -24,7 +24,7 @@ func (d *Daemon) newAgentFace(authn *auth.Authenticator) *platform.Face {
 	return platform.New(platform.Deps{
 		Directory: d.services.agents, Inbox: d.inbox, Runs: d.services.schedules, Watch: d.monitor,
 		Events: d.relay, EventBefore: d.store.EventBefore, Forward: d.push, OverBudget: d.overBudget,
-		Authenticate: authn.Authenticate, Changed: d.tokens.Changed, Log: d.log.With("subsystem", "platform"),
+		Authenticate: authn.Authenticate, Changed: d.tokens.Changed,
 	})
 }
 

@@ -131,6 +131,41 @@ func TestDeliver_aRestartInTheMiddleLosesNothing(t *testing.T) {
 	}
 }
 
+// TestDeliver_makesTheRowThatWasOnlyNoted is the daemon killed between noting
+// where the work will be and putting it there.
+func TestDeliver_makesTheRowThatWasOnlyNoted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		first := start(t, dir)
+		a := first.agent("a")
+		run := molecule.Run{
+			AgentID: a.ID, Agent: a.Name, Trigger: molecule.TriggerManual, State: molecule.RunClaimed,
+			Slot: time.Now(), Prompt: "work", Timeout: molecule.Duration(time.Hour), MessageID: "m",
+		}
+		if err := first.db.CreateRun(t.Context(), &run); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.db.StartRun(t.Context(), run, time.Now(), time.Now().Add(time.Hour), 1); err != nil {
+			t.Fatal(err)
+		}
+		if err := first.db.SetRunHandle(t.Context(), run.ID, "inbox 0199aaaa-0000-7000-8000-000000000001"); err != nil {
+			t.Fatal(err)
+		}
+		first.close()
+		second := start(t, dir)
+		time.Sleep(20 * time.Second)
+		rows := second.ask(a, "")
+		second.want("after the restart", rows, "m")
+		if rows[0].ID != "0199aaaa-0000-7000-8000-000000000001" {
+			t.Errorf("its row is %s", rows[0].ID)
+		}
+		second.says(a, "hello")
+		second.wantRun(run.ID, molecule.RunFinished, molecule.OutcomeOK, "hello")
+		second.close()
+	})
+}
+
 // openRun returns the run of an agent that has not ended.
 func openRun(r *rig, a molecule.Agent) string {
 	r.Helper()

@@ -2,6 +2,7 @@ package inbox_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -120,9 +121,15 @@ func TestActivities_anOperatorWhoReadsTakesNothingAway(t *testing.T) {
 func TestPost_refusesWhatDoesNotFit(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		a := r.agent("a")
-		for i := range molecule.MaxInbox {
-			r.message(a, fmt.Sprint(i))
+		var posting sync.WaitGroup // together, so that they share commits
+		for range molecule.MaxInbox {
+			posting.Go(func() {
+				if err := r.Post(r.Context(), &molecule.Activity{AgentID: a.ID, Message: []byte(`{}`)}); err != nil {
+					t.Error(err)
+				}
+			})
 		}
+		posting.Wait()
 		more := molecule.Activity{AgentID: a.ID}
 		if err := r.Post(t.Context(), &more); molecule.CodeOf(err) != molecule.Unavailable {
 			t.Errorf("one too many: %v", err)

@@ -54,10 +54,11 @@ func start(t testing.TB, dir string) *rig {
 		Store: db, Couriers: map[molecule.AgentKind]dispatch.Courier{molecule.AgentPoll: r.Service}, Drain: time.Second, Log: log,
 	})
 	s := supervised.New(supervised.Options{Log: log})
+	const calm = 24 * time.Hour // nobody has to prove anything, so that hours pass quickly
 	if err := errors.Join(
-		s.Add(supervised.Spec{Name: "store-writer", Run: db.RunWriter, Every: 30 * time.Second}),
-		s.Add(supervised.Spec{Name: "inbox", Run: r.Run, Every: 30 * time.Second}),
-		s.Add(supervised.Spec{Name: "dispatcher", Run: r.d.Run, Every: 30 * time.Second, StopGrace: time.Minute}),
+		s.Add(supervised.Spec{Name: "store-writer", Run: db.RunWriter, Every: calm}),
+		s.Add(supervised.Spec{Name: "inbox", Run: r.Run, Every: calm}),
+		s.Add(supervised.Spec{Name: "dispatcher", Run: r.d.Run, Every: calm, StopGrace: time.Minute}),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,10 @@ import (
 // kept is everything a bad request could have changed.
 func (h *house) kept() string {
 	h.Helper()
-	last, err := h.hand.LastEventID(h.Context())
+	changes := molecule.EventFilter{Types: []string{
+		molecule.EventAgentCreated, molecule.EventAgentUpdated, molecule.EventAgentRemoved, molecule.EventAgentSaid, "enrolment.", "run.",
+	}}
+	told, err := h.hand.Events(h.Context(), changes)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -23,7 +26,7 @@ func (h *house) kept() string {
 	if err != nil {
 		h.Fatal(err)
 	}
-	said := fmt.Sprint("event ", last)
+	said := fmt.Sprint(len(told.Items), " events")
 	for _, a := range page.Items {
 		history, err := h.hand.AgentHistory(h.Context(), a.ID)
 		if err != nil {

@@ -3,10 +3,10 @@ package platform
 import (
 	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -34,13 +34,13 @@ type Deps struct {
 	Authenticate func(r *http.Request) (molecule.Principal, error)
 	// Changed returns a channel that is closed when a token was added or revoked.
 	Changed func() <-chan struct{}
-	Log     *slog.Logger
 }
 
 // Face answers the platform wire.
 type Face struct {
 	Deps
 	sockets sync.WaitGroup
+	open    atomic.Int64 // sockets
 }
 
 // New returns a Face.

@@ -67,7 +67,8 @@ func (f *Face) register(w http.ResponseWriter, c call) error {
 		Status    string          `json:"status"`
 		AuthToken *molecule.Shown `json:"auth_token,omitempty"`
 	}{Status: "registered"}
-	if !token.IsZero() {
+	if !token.IsZero() { // it came, though not yet with a token of its own
+		f.Watch.Heard(c.accepted, in.AgentID, molecule.RequestRegister)
 		shown := molecule.Show(token)
 		answer.AuthToken = &shown
 	}

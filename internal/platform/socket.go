@@ -18,6 +18,7 @@ const (
 	pingEvery   = 20 * time.Second
 	writeWithin = 10 * time.Second // a reader that takes longer is dropped
 	closeWithin = time.Second      // for the reader to agree that it is over
+	maxSockets  = 1000             // open at once
 )
 
 // frame is one event as it is sent.
@@ -45,6 +46,10 @@ func (f *Face) socket(w http.ResponseWriter, c call) error {
 	after, err := f.since(c)
 	if err != nil {
 		return err
+	}
+	defer f.open.Add(-1)
+	if f.open.Add(1) > maxSockets {
+		return molecule.Errorf(molecule.Unavailable, "%d sockets are open, which is the most", maxSockets)
 	}
 	// What the header Origin says neither opens nor closes: there is no cookie that
 	// a foreign page could ride on, and every request has proved its token.
