@@ -115,6 +115,9 @@ func (o *stream) follow(
 	idle := time.NewTicker(keepAlive)
 	defer idle.Stop()
 	changed := o.changed()
+	if !o.still() { // it was revoked before anybody would have told us
+		return nil
+	}
 	for {
 		var line string
 		select {
