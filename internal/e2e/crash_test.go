@@ -70,7 +70,11 @@ type crashing struct {
 	sink   *sink
 	agents string   // URL of the sink
 	args   []string // more of serve
+	slots  map[string]*span
 }
+
+// span is from the first slot of a schedule to the last that has to have a row.
+type span struct{ first, last time.Time }
 
 func newCrashing(t *testing.T, rnd *rand.Rand) *crashing {
 	t.Helper()
@@ -81,7 +85,7 @@ func newCrashing(t *testing.T, rnd *rand.Rand) *crashing {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	c := &crashing{
 		t: t, rnd: rnd, dir: dir, data: filepath.Join(dir, "d"), bin: filepath.Join(dir, "moleculed"),
-		sink: &sink{sent: make(map[string]map[string]int)},
+		sink: &sink{sent: make(map[string]map[string]int)}, slots: make(map[string]*span),
 	}
 	build := exec.Command("go", "build", "-o", c.bin, "github.com/molecule-ai/molecli/cmd/moleculed")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -157,6 +161,7 @@ func (c *crashing) setUp() {
 		if err := c.client.CreateSchedule(ctx, &s); err != nil {
 			c.t.Fatal(err)
 		}
+		c.slots[name] = &span{first: s.NextSlot}
 	}
 	l.kill(os.Interrupt)
 }
@@ -195,8 +200,13 @@ func (c *crashing) settle() {
 		_, err := c.client.Status(ctx)
 		return err == nil
 	})
-	for i := range crashSchedules {
-		if _, err := c.client.PauseSchedule(ctx, fmt.Sprintf("schedule-%d", i)); err != nil {
+	for name, slots := range c.slots {
+		s, err := c.client.Schedule(ctx, name)
+		if err != nil || s.State != molecule.ScheduleActive || s.NextSlot.IsZero() {
+			c.t.Fatalf("%s is %s (%s), its next slot %v, %v", name, s.State, s.Reason, s.NextSlot, err)
+		}
+		slots.last = s.NextSlot.Add(-time.Second)
+		if _, err := c.client.PauseSchedule(ctx, name); err != nil {
 			c.t.Fatal(err)
 		}
 	}
@@ -227,12 +237,16 @@ func (c *crashing) judge(kills int) {
 	}
 	defer rows.Close()
 	var before row
-	slots, resent := 0, 0
+	slots, resent, seen := 0, 0, 0
 	outcomes := make(map[string]int)
 	for rows.Next() {
 		var r row
 		if err := rows.Scan(&r.schedule, &r.slot, &r.last, &r.state, &r.outcome, &r.message); err != nil {
 			c.t.Fatal(err)
+		}
+		if before.schedule != r.schedule {
+			seen++
+			c.begins(before, r)
 		}
 		slots += c.follows(before, r)
 		outcomes[r.outcome]++
@@ -246,6 +260,10 @@ func (c *crashing) judge(kills int) {
 	if err := rows.Err(); err != nil {
 		c.t.Fatal(err)
 	}
+	c.begins(before, row{})
+	if seen != crashSchedules {
+		c.t.Errorf("%d of %d schedules have rows", seen, crashSchedules)
+	}
 	if left := c.sink.left(); len(left) > 0 {
 		c.t.Errorf("agents got %d prompts no row knows: %.2000v", len(left), left)
 	}
@@ -253,6 +271,22 @@ func (c *crashing) judge(kills int) {
 		c.t.Errorf("only %d runs were ok: the daemon hardly fired", outcomes["ok"])
 	}
 	c.t.Logf("%d kills, %d slots, outcomes of their rows %v, %d sent again", kills, slots, outcomes, resent)
+}
+
+// begins wants the rows of one schedule to reach to its last slot, and those of
+// the next to begin with its first.
+func (c *crashing) begins(before, r row) {
+	c.t.Helper()
+	if before.schedule != "" {
+		if want := c.slots[before.schedule].last; c.instant(before.last).Before(want) {
+			c.t.Errorf("%+v is the last row, want rows up to %v", before, want)
+		}
+	}
+	if r.schedule != "" {
+		if want := c.slots[r.schedule].first; !c.instant(r.slot).Equal(want) {
+			c.t.Errorf("%+v is the first row, want one of %v", r, want)
+		}
+	}
 }
 
 // follows wants r to have ended, and to begin a second behind the last slot of
