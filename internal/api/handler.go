@@ -75,7 +75,7 @@ func securityHeaders(next http.Handler) http.Handler {
 // knows whether it is one that takes its time.
 func limits(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, wire.MaxBodyBytes)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody(r))
 		next.ServeHTTP(w, r)
 	})
 }
@@ -89,6 +89,15 @@ func acceptedAt(r *http.Request) time.Time {
 		return time.Now()
 	}
 	return at
+}
+
+// maxBody bounds the body of a request. That of an import is read piece by
+// piece, behind the check of who sends it.
+func maxBody(r *http.Request) int64 {
+	if r.URL.Path == wire.PathScheduleImport {
+		return wire.MaxImportBytes
+	}
+	return wire.MaxBodyBytes
 }
 
 // router serves the table. It cleans no path and redirects nothing: whatever

@@ -75,6 +75,7 @@ func (s *Server) routes() []route {
 
 		{"GET", wire.PathSchedules, needs(schedules), s.scheduleList},
 		{"POST", wire.PathSchedules, needs(schedW), s.createSchedule},
+		{"POST", wire.PathScheduleImport, needs(schedW), s.importSchedules},
 		{"GET", wire.PathSchedules + "/{ref}", needs(schedules), s.schedule},
 		{"PATCH", wire.PathSchedules + "/{ref}", needs(schedW), s.updateSchedule},
 		{"DELETE", wire.PathSchedules + "/{ref}", needs(schedW), s.removeSchedule},

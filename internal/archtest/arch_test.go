@@ -31,6 +31,8 @@ var layers = map[string][]string{ // never written
 	"internal/term":       {"L0"},
 	"internal/audit":      {"L0", "internal/supervised"},
 
+	"internal/schedulefile": {"L0", "internal/cron"},
+
 	"internal/sqlite":    {"L0", "L1"},
 	"internal/client":    {"L0", "L1"},
 	"internal/a2a":       {"L0", "L1"},
@@ -50,7 +52,7 @@ var layers = map[string][]string{ // never written
 	"internal/api":       {"L0", "L1", "internal/tenant", "internal/auth"},
 	"internal/platform":  {"L0", "L1", "internal/tenant", "internal/auth"},
 
-	"internal/cli":    {"L0", "L1", "internal/client"},
+	"internal/cli":    {"L0", "L1", "internal/client", "internal/schedulefile"},
 	"internal/daemon": {"L0", "L1", "L2", "L3"},
 
 	"cmd/molecli":   {"internal/cli"},
@@ -69,7 +71,7 @@ var homes = map[string][]string{ // never written
 	"github.com/spf13/cobra":              {"internal/cli", "internal/daemon"},
 	"github.com/spf13/pflag":              {"internal/cli", "internal/daemon"},
 	"github.com/spf13/viper":              {"internal/cli", "internal/daemon"},
-	"github.com/goccy/go-yaml":            {"internal/cli", "internal/daemon"},
+	"github.com/goccy/go-yaml":            {"internal/cli", "internal/daemon", "internal/schedulefile"},
 	"charm.land/lipgloss/v2":              {"internal/term"},
 	"github.com/charmbracelet/":           {"internal/term"},
 	"golang.org/x/term":                   {"internal/term"},

@@ -24,7 +24,8 @@ func (p *printer) readPrompt(flag string) (string, error) {
 	case strings.HasPrefix(flag, "@"):
 		raw, err := readBounded(flag[1:], molecule.MaxPromptBytes+1)
 		if err != nil {
-			return "", err
+			return "", molecule.Errorf(molecule.Invalid, "prompt file %q cannot be read", flag[1:]).WithCause(err).
+				WithHint("--prompt @FILE reads a file, --prompt - standard input")
 		}
 		text = string(raw)
 	}
@@ -36,7 +37,7 @@ func (p *printer) readPrompt(flag string) (string, error) {
 	return text, molecule.ValidatePrompt(text)
 }
 
-// readBounded reads at most max bytes of a file.
+// readBounded reads at most max bytes of a file. The error does not name it.
 func readBounded(path string, max int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err == nil {
@@ -49,8 +50,7 @@ func readBounded(path string, max int64) ([]byte, error) {
 	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		err = pe.Err
 	}
-	return nil, molecule.Errorf(molecule.Invalid, "prompt file %q cannot be read", path).WithCause(err).
-		WithHint("--prompt @FILE reads a file, --prompt - standard input")
+	return nil, err
 }
 
 // confirm asks before something is removed. Where nobody can answer, --yes

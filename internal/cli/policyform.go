@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/molecule-ai/molecli/internal/cron"
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/schedulefile"
 )
 
 // policyForm is what can be said on the command line about slots that are not
@@ -90,13 +90,9 @@ func readUntil(text, tz string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if _, err := time.Parse(time.DateOnly, text); err == nil {
-		text += "T23:59:59" // all of that day
-	}
-	until, err := cron.ParseAt(text, tz, time.Time{})
+	until, err := schedulefile.Until(text, tz)
 	if err != nil {
-		return until, molecule.Errorf(molecule.Invalid, "--until %q is no time", text).
-			WithHint("write it as 2026-12-31 or 2026-12-31T18:00 in the zone of the schedule, or as RFC 3339")
+		return until, molecule.Errorf(molecule.Invalid, "--until %s", err).WithHint("%s", molecule.HintOf(err))
 	}
 	return until, nil
 }

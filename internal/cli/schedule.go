@@ -20,7 +20,7 @@ func newScheduleCmd(a *app) *cobra.Command {
 		examples: "  molecli schedule add hello --agent echo --cron '0 8 * * *' --prompt 'say hello'\n  molecli schedule list",
 	}, newScheduleAddCmd(a), newScheduleListCmd(a), newScheduleShowCmd(a), newScheduleUpdateCmd(a), newScheduleRemoveCmd(a),
 		newSchedulePauseCmd(a), newScheduleResumeCmd(a), newScheduleRunCmd(a), newScheduleNextCmd(a), newScheduleDescribeCmd(a),
-		newScheduleWhyCmd(a), newScheduleHistoryCmd(a))
+		newScheduleWhyCmd(a), newScheduleHistoryCmd(a), newScheduleImportCmd(a), newScheduleExportCmd(a))
 }
 
 // scheduleView is how schedules are shown.

@@ -79,7 +79,7 @@ type call struct {
 	method string
 	path   string
 	query  url.Values
-	body   any // sent as JSON unless nil
+	body   any // sent as JSON unless nil; an io.Reader as it is
 	out    any // filled from JSON unless nil; a *string takes the text
 	accept string
 	extra  time.Duration // the server may take this much longer
@@ -139,7 +139,7 @@ func (c *Client) send(ctx context.Context, k call) (*http.Response, error) {
 		return res, nil
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, wire.MaxBodyBytes))
+	body, err := io.ReadAll(io.LimitReader(res.Body, wire.MaxReplyBytes))
 	if err != nil {
 		return nil, c.failed(ctx, err)
 	}
@@ -152,7 +152,9 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 		target += "?" + k.query.Encode()
 	}
 	var body io.Reader
-	if k.body != nil {
+	if stream, ok := k.body.(io.Reader); ok {
+		body = stream
+	} else if k.body != nil {
 		raw, err := json.Marshal(k.body)
 		if err != nil {
 			return nil, fmt.Errorf("encode request: %w", err)

@@ -26,3 +26,9 @@ func (q query) number(key string, value int64) {
 		url.Values(q).Set(key, strconv.FormatInt(value, 10))
 	}
 }
+
+func (q query) flag(key string, value bool) {
+	if value {
+		url.Values(q).Set(key, "true")
+	}
+}

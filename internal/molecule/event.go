@@ -41,7 +41,8 @@ const (
 	EventRunStarted       = "run.started"
 	EventRunWaiting       = "run.waiting"
 	EventRunFinished      = "run.finished"
-	EventSchedulesMissed  = "schedules.missed" // a digest of what passed while nobody could fire
+	EventSchedulesImport  = "schedules.imported" // one for each import, however many it made and changed
+	EventSchedulesMissed  = "schedules.missed"   // a digest of what passed while nobody could fire
 	EventClockJumped      = "clock.jumped"
 	EventTokenCreated     = "token.created"
 	EventTokenRevoked     = "token.revoked"

@@ -135,6 +135,10 @@ type ScheduleService interface {
 	// CreateSchedule stores in and fills in what the daemon decides. in.Agent
 	// is a ref; an unknown one is NotFound.
 	CreateSchedule(ctx context.Context, in *Schedule) error
+	// ImportSchedules makes and changes many schedules in one transaction. A
+	// change keeps to the rules of UpdateSchedule; a schedule that is as it should
+	// be is not touched. The error is a [FaultyImport] when some of it is wrong.
+	ImportSchedules(ctx context.Context, in ScheduleImport) (ImportResult, error)
 	Schedule(ctx context.Context, ref string) (Schedule, error)
 	Schedules(ctx context.Context, f ScheduleFilter) (Page[Schedule], error)
 	// UpdateSchedule keeps the next slot unless cron or tz change.

@@ -16,6 +16,8 @@ import (
 type Store interface {
 	Agent(ctx context.Context, ref string) (molecule.Agent, error)
 	CreateSchedule(ctx context.Context, s *molecule.Schedule) error
+	SchedulesNamed(ctx context.Context, names []string) ([]molecule.Schedule, error)
+	ImportSchedules(ctx context.Context, made []*molecule.Schedule, ids []string, change func(*molecule.Schedule) (bool, error)) error
 	Schedule(ctx context.Context, ref string) (molecule.Schedule, error)
 	Schedules(ctx context.Context, f molecule.ScheduleFilter) (molecule.Page[molecule.Schedule], error)
 	UpdateSchedule(ctx context.Context, ref, event string, change func(*molecule.Schedule) error) (molecule.Schedule, error)
@@ -103,22 +105,11 @@ func (s *Service) CreateSchedule(ctx context.Context, in *molecule.Schedule) err
 // comes, and the clock may have gone back. A schedule that would never fire is
 // Invalid.
 func (s *Service) start(sched *molecule.Schedule, now time.Time) error {
-	spec, err := s.specs.of(*sched)
+	w, err := s.specs.when(*sched, later(now, sched.LastSlot))
 	if err != nil {
 		return err
 	}
-	sched.ActiveSince = later(now, sched.LastSlot)
-	next, err := spec.Next(sched.ActiveSince)
-	if err != nil {
-		return err
-	}
-	if why := over(*sched, sched.Fired, next); why != "" {
-		return molecule.Errorf(molecule.Invalid, "schedule %s would never fire: %s", sched.Name, why).
-			WithHint("change --until or --max-runs")
-	}
-	sched.Cron, sched.TZ, sched.Description = spec.Canonical(), spec.TZ(), spec.Describe()
-	sched.NextSlot, sched.DueAt = next, dueTime(spec, *sched, next)
-	return nil
+	return w.start(sched)
 }
 
 // Schedule returns one schedule.
@@ -237,12 +228,16 @@ func set[T any](field *T, value *T) {
 func (s *Service) PauseSchedule(ctx context.Context, ref string) (molecule.Schedule, error) {
 	now := molecule.Now()
 	return s.change(ctx, ref, molecule.EventSchedulePaused, func(sched *molecule.Schedule) error {
-		if err := s.giveUp(sched, *sched, now, "the schedule was paused before it fired"); err != nil {
-			return err
-		}
-		sched.State, sched.NextSlot, sched.DueAt, sched.Reason = molecule.SchedulePaused, time.Time{}, time.Time{}, ""
-		return nil
+		return s.pause(sched, now)
 	})
+}
+
+func (s *Service) pause(sched *molecule.Schedule, now time.Time) error {
+	if err := s.giveUp(sched, *sched, now, "the schedule was paused before it fired"); err != nil {
+		return err
+	}
+	sched.State, sched.NextSlot, sched.DueAt, sched.Reason = molecule.SchedulePaused, time.Time{}, time.Time{}, ""
+	return nil
 }
 
 // ResumeSchedule makes a schedule active from now on. It also releases one in
@@ -250,12 +245,16 @@ func (s *Service) PauseSchedule(ctx context.Context, ref string) (molecule.Sched
 func (s *Service) ResumeSchedule(ctx context.Context, ref string) (molecule.Schedule, error) {
 	now := molecule.Now()
 	return s.change(ctx, ref, molecule.EventScheduleResumed, func(sched *molecule.Schedule) error {
-		if sched.State == molecule.ScheduleActive {
-			return nil // its slots stay as they are
-		}
-		sched.State, sched.Reason = molecule.ScheduleActive, ""
-		return s.start(sched, now)
+		return s.resume(sched, now)
 	})
+}
+
+func (s *Service) resume(sched *molecule.Schedule, now time.Time) error {
+	if sched.State == molecule.ScheduleActive {
+		return nil // its slots stay as they are
+	}
+	sched.State, sched.Reason = molecule.ScheduleActive, ""
+	return s.start(sched, now)
 }
 
 // change updates one schedule and tells the loop.

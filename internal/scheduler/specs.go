@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -22,13 +23,18 @@ type specKey struct {
 	cron.Options
 }
 
+// keyOf returns what s says about when.
+func keyOf(s molecule.Schedule) specKey {
+	return specKey{s.Cron, cron.Options{
+		TZ: s.TZ, DST: cron.DST(s.DST), Seconds: s.Seconds, Phase: time.Duration(s.Phase),
+	}}
+}
+
 func newSpecs() *specs { return &specs{kept: make(map[specKey]cron.Schedule)} }
 
 // of returns the compiled form of what s says about when.
 func (c *specs) of(s molecule.Schedule) (cron.Schedule, error) {
-	key := specKey{s.Cron, cron.Options{
-		TZ: s.TZ, DST: cron.DST(s.DST), Seconds: s.Seconds, Phase: time.Duration(s.Phase),
-	}}
+	key := keyOf(s)
 	c.mu.Lock()
 	spec, ok := c.kept[key]
 	c.mu.Unlock()
@@ -46,4 +52,47 @@ func (c *specs) of(s molecule.Schedule) (cron.Schedule, error) {
 	}
 	c.kept[key] = spec
 	return spec, nil
+}
+
+// when is what an expression says, seen from one instant.
+type when struct {
+	since       time.Time
+	spec        cron.Schedule
+	description string
+	next        time.Time // the first slot behind since
+	over        error     // why there is none
+}
+
+// when returns what s says about when, seen from since.
+func (c *specs) when(s molecule.Schedule, since time.Time) (when, error) {
+	spec, err := c.of(s)
+	if err != nil {
+		return when{}, err
+	}
+	w := when{since: since, spec: spec, description: spec.Describe()}
+	w.next, w.over = spec.Next(since)
+	return w, nil
+}
+
+// writeTo brings what s says about when into its stored form.
+func (w when) writeTo(s *molecule.Schedule) {
+	s.Cron, s.TZ, s.Description = w.spec.Canonical(), w.spec.TZ(), w.description
+}
+
+// start does so and sets the first slot. A schedule that would never fire is
+// Invalid.
+func (w when) start(s *molecule.Schedule) error {
+	if e, ok := errors.AsType[*molecule.Error](w.over); ok && e.Hint == "" {
+		return e.WithHint("name a time that is still to come")
+	}
+	if w.over != nil {
+		return w.over
+	}
+	if why := over(*s, s.Fired, w.next); why != "" {
+		return molecule.Errorf(molecule.Invalid, "schedule %s would never fire: %s", s.Name, why).
+			WithHint("change --until or --max-runs")
+	}
+	w.writeTo(s)
+	s.ActiveSince, s.NextSlot, s.DueAt = w.since, w.next, dueTime(w.spec, *s, w.next)
+	return nil
 }

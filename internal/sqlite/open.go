@@ -39,6 +39,7 @@ type DB struct {
 	path      string
 	schema    int64
 	jobs      chan *job     // never closed; unbuffered: a job waits with its caller
+	walks     chan *walk    // the same for changes that take long
 	committed chan struct{} // never closed; one signal is enough
 	version   atomic.Uint64 // see Version
 	watch     watchList     // see AgentChanges
@@ -60,7 +61,7 @@ func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
 	}
 	db := &DB{
 		log: opts.Log, lock: held, path: filepath.Join(dir, fileName),
-		jobs: make(chan *job), committed: make(chan struct{}, 1), closed: make(chan struct{}),
+		jobs: make(chan *job), walks: make(chan *walk), committed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	if err := db.open(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -7,18 +7,24 @@ import (
 	"time"
 )
 
-const sqlKeepPrompt = `
-	INSERT INTO prompts (id, body) VALUES (?, ?)
-	ON CONFLICT (id) DO UPDATE SET loose_at = NULL WHERE loose_at IS NOT NULL`
+var sqlKeepPrompts = manyRows(2, `
+	INSERT INTO prompts (id, body) VALUES ROWS
+	ON CONFLICT (id) DO UPDATE SET loose_at = NULL WHERE loose_at IS NOT NULL`)
+
+// promptID returns the id of a prompt, which its text decides.
+func promptID(body string) []byte {
+	id := sha256.Sum256([]byte(body))
+	return id[:]
+}
 
 // keepPrompt stores body once and returns its id. A run keeps the id, and so
 // exactly what was sent, whatever becomes of its schedule. Whoever stores the id
 // calls it in the same transaction, unless a row it has just read has the id:
 // else the prompt may be pruned.
 func keepPrompt(ctx context.Context, tx *Tx, body string) ([]byte, error) {
-	id := sha256.Sum256([]byte(body))
-	_, err := tx.exec(ctx, sqlKeepPrompt, id[:], body)
-	return id[:], err
+	id := promptID(body)
+	_, err := tx.execMany(ctx, &sqlKeepPrompts, []any{id, body})
+	return id, err
 }
 
 // What may have a prompt.

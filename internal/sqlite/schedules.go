@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -74,6 +75,9 @@ func (p policy) Scan(src any) error {
 
 func policyText(p molecule.Policy) (any, error) {
 	p = p.Canonical()
+	if reflect.ValueOf(p).IsZero() {
+		return "{}", nil // what most have
+	}
 	return text(&p)
 }
 
@@ -110,28 +114,20 @@ func (db *DB) CreateSchedule(ctx context.Context, s *molecule.Schedule) error {
 			}
 			s.ID = id.String()
 		}
-		prompt, err := keepPrompt(ctx, tx, s.Prompt)
-		if err != nil {
+		if _, err := keepPrompt(ctx, tx, s.Prompt); err != nil {
 			return err
 		}
 		s.AgentID, s.Agent, s.Recent = a.ID, a.Name, []molecule.Outcome{}
 		s.CreatedAt, s.UpdatedAt, s.ActiveSince = tx.Now, tx.Now, tx.Now
 		s.DueAt = dueAt(s.NextSlot, s.DueAt)
-		policy, err := policyText(s.Policy)
-		if err != nil {
-			return err
-		}
 		if err := namedCalendars(ctx, tx, s.Exclusions); err != nil {
 			return err
 		}
-		_, err = tx.exec(ctx, `
-			INSERT INTO schedules (id, name, agent_id, cron, tz, dst, seconds, phase_ms, description, prompt_id, state, reason,
-				timeout_ms, policy, next_slot_at, due_at, alert_after, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			s.ID, s.Name, s.AgentID, s.Cron, s.TZ, s.DST, s.Seconds, time.Duration(s.Phase).Milliseconds(), s.Description, prompt,
-			string(s.State), s.Reason, time.Duration(s.Timeout).Milliseconds(), policy, stamp(s.NextSlot), stamp(s.DueAt),
-			alertAfter(s.DueAt), stamp(tx.Now), stamp(tx.Now))
+		args, err := scheduleArgs([]*molecule.Schedule{s})
 		if err != nil {
+			return err
+		}
+		if err := insertSchedules(ctx, tx, args); err != nil {
 			return taken(err, scheduleTable, s.Name)
 		}
 		return scheduleEvent(ctx, tx, molecule.EventScheduleCreated, *s)
@@ -199,11 +195,7 @@ func (db *DB) Schedules(ctx context.Context, f molecule.ScheduleFilter) (molecul
 	if err != nil {
 		return none, err
 	}
-	items := make([]molecule.Schedule, len(found))
-	for i, row := range found {
-		items[i] = row.Schedule
-	}
-	p := page(items, limit, func(s molecule.Schedule) string { return s.Name })
+	p := page(schedulesOf(found), limit, func(s molecule.Schedule) string { return s.Name })
 	return p, recent(ctx, db, p.Items)
 }
 

@@ -100,11 +100,15 @@ func (db *DB) do(ctx context.Context, j *job) error {
 	case <-db.closed:
 		return errClosed()
 	case <-ctx.Done():
-		return molecule.Errorf(molecule.Unavailable, "the store is not accepting writes").
-			WithHint("molecli liveness shows why").WithCause(ctx.Err())
+		return errNotAccepting(ctx)
 	}
 	// Taken: from here on only the answer tells what became of it.
 	return <-j.answer
+}
+
+func errNotAccepting(ctx context.Context) error {
+	return molecule.Errorf(molecule.Unavailable, "the store is not accepting writes").
+		WithHint("molecli liveness shows why").WithCause(ctx.Err())
 }
 
 func errClosed() error { return molecule.Errorf(molecule.Unavailable, "the store is closed") }
@@ -123,6 +127,9 @@ func (db *DB) RunWriter(ctx context.Context, beat *supervised.Beat) (err error) 
 		case j := <-db.jobs:
 			runtime.Gosched() // whoever can run brings a job of its own, or has more urgent things to do
 			batch = db.gather(j)
+		case w := <-db.walks:
+			db.walk(ctx, p, beat, w)
+			continue
 		case <-reminder:
 		}
 		err := beat.Tick(ctx, func(ctx context.Context) error {
@@ -192,28 +199,41 @@ func (db *DB) commitWith(
 		p.rollback(ctx)
 		return err
 	}
-	if err := tx.tell(ctx); err != nil {
+	if err := db.seal(ctx, tx); err != nil {
 		p.rollback(ctx)
-		return fmt.Errorf("write events: %w", err)
-	}
-	if err := p.commit(ctx); err != nil {
-		p.rollback(ctx)
-		return fmt.Errorf("commit: %w", translate(err))
-	}
-	db.watch.note(tx.agents)
-	if tx.events > 0 {
-		db.version.Add(1) // first: a caller that asks whether something changed has to hear yes
+		return err
 	}
 	for i, j := range batch {
 		j.finish(results[i])
 	}
+	db.signal(tx)
+	return nil
+}
+
+// seal writes what tx has to tell and commits it.
+func (db *DB) seal(ctx context.Context, tx *Tx) error {
+	if err := tx.tell(ctx); err != nil {
+		return fmt.Errorf("write events: %w", err)
+	}
+	if err := tx.pen.commit(ctx); err != nil {
+		return fmt.Errorf("commit: %w", translate(err))
+	}
+	db.watch.note(tx.agents)
 	if tx.events > 0 {
-		select {
-		case db.committed <- struct{}{}:
-		default: // a signal is waiting already
-		}
+		db.version.Add(1) // before its callers are answered: one that asks whether something changed has to hear yes
 	}
 	return nil
+}
+
+// signal tells whoever reads Committed what tx has told.
+func (db *DB) signal(tx *Tx) {
+	if tx.events == 0 {
+		return
+	}
+	select {
+	case db.committed <- struct{}{}:
+	default: // a signal is waiting already
+	}
 }
 
 // runTogether makes all changes, those of a kind at once. When one fails,

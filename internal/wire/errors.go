@@ -18,6 +18,10 @@ type ErrorDetail struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	// Faults are what is wrong with an import that was refused, and Total how many
+	// there are: not all may be listed.
+	Faults []molecule.Fault `json:"faults,omitempty"`
+	Total  int              `json:"total,omitempty"`
 }
 
 // statuses is the one table of error code and HTTP status.
@@ -57,6 +61,9 @@ func EncodeError(err error) ErrorBody {
 	default:
 		d.Message = "internal error"
 	}
+	if f, ok := errors.AsType[*molecule.FaultyImport](err); ok {
+		d.Faults, d.Total = f.Faults, f.Total
+	}
 	return ErrorBody{Error: d}
 }
 
@@ -73,7 +80,11 @@ func DecodeError(status int, body []byte) error {
 	if code == "internal" {
 		code = molecule.Internal
 	}
-	return &molecule.Error{Code: code, Message: e.Error.Message, Hint: e.Error.Hint}
+	coded := &molecule.Error{Code: code, Message: e.Error.Message, Hint: e.Error.Hint}
+	if len(e.Error.Faults) > 0 {
+		return &molecule.FaultyImport{Err: coded, Faults: e.Error.Faults, Total: e.Error.Total}
+	}
+	return coded
 }
 
 // codeOf returns the code for a bare status.

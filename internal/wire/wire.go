@@ -34,6 +34,7 @@ const (
 	PathEnrolments      = "/v1/enrolments"
 	PathSchedules       = "/v1/schedules" // /{ref}/pause, /resume, /runs, /next, /why, /history
 	PathRuns            = "/v1/runs"      // /{ref}/cancel, /retry
+	PathScheduleImport  = "/v1/schedules/import"
 	PathCalendars       = "/v1/calendars"
 	PathIncidents       = "/v1/incidents" // /{ref}/ack
 	PathWhoAmI          = "/v1/whoami"
@@ -57,9 +58,11 @@ const (
 
 // Bounds both sides keep.
 const (
-	MaxBodyBytes  = 1 << 20          // of a request
-	MaxReplyBytes = 32 << 20         // of an answer the client reads
-	MaxRunWait    = 25 * time.Second // the longest ?wait= on a run
+	MaxBodyBytes   = 1 << 20          // of a request
+	MaxImportBytes = 64 << 20         // of a request that imports
+	MaxReplyBytes  = 32 << 20         // of an answer the client reads
+	MaxRunWait     = 25 * time.Second // the longest ?wait= on a run
+	MaxImportWait  = 50 * time.Second // what an import may take longer than another request
 )
 
 // NotFoundBody is the ordinary 404: the guard and every unknown path answer
