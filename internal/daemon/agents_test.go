@@ -97,3 +97,29 @@ func TestAgents_aFloodOfRegistrationsChangesNothing(t *testing.T) {
 		t.Errorf("it is told of %v, %v", events.Items, err)
 	}
 }
+
+func TestAgents_theirTokensOpenNoOtherDoor(t *testing.T) {
+	t.Parallel()
+	r := serve(t, func(cfg *Config) { cfg.Listen = append(cfg.Listen, "http://127.0.0.1:0") })
+	admin := molecule.WithPrincipal(t.Context(), molecule.Daemon())
+	a := molecule.Agent{Name: "a", Kind: molecule.AgentPoll}
+	if err := r.services.agents.CreateAgent(admin, &a); err != nil {
+		t.Fatal(err)
+	}
+	leave := molecule.Enrolment{Name: "b"}
+	if err := r.services.agents.CreateEnrolment(admin, &leave); err != nil {
+		t.Fatal(err)
+	}
+	ask := overLoopback(t, r)
+	for _, token := range []string{a.Token.Reveal(), leave.Token.Reveal()} {
+		for _, door := range []string{
+			"GET /v1/agents", "POST /v1/agents", "GET /v1/agents/a", "DELETE /v1/agents/a", "POST /v1/enrolments", "POST /v1/tokens", "GET /v1/tokens",
+			"POST /v1/runs", "GET /v1/schedules", "GET /v1/events", "GET /v1/audit", "GET /v1/liveness", "GET /admin/liveness",
+		} {
+			method, path, _ := strings.Cut(door, " ")
+			if w := ask(token, method, path, "{}"); w.Code != http.StatusForbidden {
+				t.Errorf("%s with %.9s…: %d %s", door, token, w.Code, w.Body)
+			}
+		}
+	}
+}
