@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -178,14 +179,14 @@ func TestSlots_areGivenTimeWhereNobodyCouldFire(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
-				var jumped time.Duration
-				jump := func() time.Duration { by := jumped; jumped = 0; return by }
+				var jumped atomic.Int64
+				jump := func() time.Duration { return time.Duration(jumped.Swap(0)) }
 				y := open(t, dir, says("done"), jump)
 				y.add("* * * * *", "hello")
 				if tt.jump {
 					time.Sleep(80 * time.Second)
 					synctest.Wait()
-					jumped = time.Hour // it is seen at the next look, which is in time for the alert
+					jumped.Store(int64(time.Hour)) // it is seen at the next look, which is in time for the alert
 					time.Sleep(10 * time.Second)
 				} else {
 					y.close()
