@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 )
 
 func TestAudit_headsAreKeptInAFileAndPosted(t *testing.T) {
@@ -73,6 +74,7 @@ func TestNew_refusesAnAuditExportThatIsNoneOfOurs(t *testing.T) {
 		cfg := DefaultConfig()
 		dir := t.TempDir()
 		data := filepath.Join(dir, "d")
+		sqlitetest.Seed(t, data)
 		cfg.DataDir, cfg.Listen, cfg.Audit.ExportURL = &data, []string{"unix://" + filepath.Join(dir, "s")}, url
 		_, err := New(t.Context(), cfg, discard())
 		if molecule.CodeOf(err) != molecule.UnsafeURL || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "audit.export_url") {

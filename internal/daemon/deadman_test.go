@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
@@ -155,6 +156,7 @@ func TestNew_refusesADeadManSwitchThatIsNoneOfOurs(t *testing.T) {
 		cfg := DefaultConfig()
 		dir := t.TempDir()
 		data := dir + "/d"
+		sqlitetest.Seed(t, data)
 		cfg.DataDir, cfg.Listen, cfg.Supervisor.DeadManURL = &data, []string{"unix://" + dir + "/s"}, raw
 		_, err := New(t.Context(), cfg, discard())
 		if molecule.CodeOf(err) != molecule.UnsafeURL || !strings.Contains(err.Error(), "supervisor.dead_man_url") {

@@ -63,9 +63,6 @@ func serveWith(t testing.TB, change func(*Config), before func(*Daemon) error) *
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	cfg := DefaultConfig()
 	data := filepath.Join(dir, "d")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	sqlitetest.Seed(t, data)
 	cfg.DataDir, cfg.Listen = &data, []string{"unix://" + filepath.Join(dir, "s")}
 	cfg.Dispatch.Drain = 50 * time.Millisecond // a suite leaves a command that sleeps

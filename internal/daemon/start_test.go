@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 )
 
 // certificate makes a certificate for loopback that signs itself, and returns
@@ -121,6 +122,7 @@ func TestNew_refusesSettingsThatContradictEachOther(t *testing.T) {
 			t.Parallel()
 			cfg, dir := DefaultConfig(), t.TempDir()
 			data := filepath.Join(dir, "d")
+			sqlitetest.Seed(t, data)
 			cfg.DataDir, cfg.Listen = &data, []string{"unix://" + filepath.Join(dir, "s")}
 			c.change(&cfg)
 			_, err := New(t.Context(), cfg, discard())

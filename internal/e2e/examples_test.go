@@ -162,9 +162,6 @@ func newStage(t *testing.T, sc scene) *stage {
 		}
 	}
 	data := filepath.Join(dir, "d")
-	if err := os.Mkdir(data, 0o700); err != nil {
-		t.Fatal(err)
-	}
 	sqlitetest.Seed(t, data)
 	tcp := s.serve(data)
 	token := "3f9a"

@@ -19,6 +19,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/daemon"
 	"github.com/molecule-ai/molecli/internal/inbox"
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 )
 
 // patience bounds whatever a test waits for.
@@ -45,6 +46,7 @@ func newHouse(t *testing.T, org string) *house {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	cfg := daemon.DefaultConfig()
 	data := filepath.Join(dir, "d")
+	sqlitetest.Seed(t, data)
 	cfg.DataDir, cfg.Listen = &data, []string{"unix://" + filepath.Join(dir, "s"), "http://127.0.0.1:0"}
 	cfg.Dispatch.Drain = 50 * time.Millisecond
 	if org != "" {

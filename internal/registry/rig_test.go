@@ -13,6 +13,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/registry"
 	"github.com/molecule-ai/molecli/internal/sqlite"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
 
@@ -112,6 +113,7 @@ type rig struct {
 func watch(t *testing.T, dir string) *rig {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
+	sqlitetest.Seed(t, dir)
 	db, err := sqlite.Open(t.Context(), dir, sqlite.Options{Log: log})
 	if err != nil {
 		t.Fatal(err)

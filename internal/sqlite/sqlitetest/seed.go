@@ -34,7 +34,7 @@ var empty = sync.OnceValues(func() (_ []byte, result error) {
 	return os.ReadFile(filepath.Join(dir, fileName))
 })
 
-// Seed lays an empty store into dir, unless there is one.
+// Seed lays an empty store into dir, which it makes, unless there is one.
 func Seed(t testing.TB, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, fileName)
@@ -42,6 +42,9 @@ func Seed(t testing.TB, dir string) {
 		return
 	}
 	file, err := empty()
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
 	if err == nil {
 		err = os.WriteFile(path, file, 0o600)
 	}
