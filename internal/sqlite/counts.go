@@ -33,7 +33,6 @@ func (db *DB) Counts(ctx context.Context, now time.Time) (molecule.AgentCounts, 
 	}
 	by, err = db.tallies(ctx, `
 		SELECT state, COUNT(*) FROM schedules WHERE removed_at IS NULL AND state <> 'active' GROUP BY state
-		UNION ALL SELECT 'active', COUNT(*) FROM schedules WHERE removed_at IS NULL AND state = 'active'
 		UNION ALL SELECT 'late', COUNT(*) FROM schedules
 			WHERE removed_at IS NULL AND state = 'active' AND due_at < ?1
 		UNION ALL SELECT 'failing', COUNT(*) FROM schedules
@@ -43,14 +42,39 @@ func (db *DB) Counts(ctx context.Context, now time.Time) (molecule.AgentCounts, 
 	if err != nil {
 		return agents, schedules, err
 	}
+	active, err := db.activeSchedules(ctx)
+	if err != nil {
+		return agents, schedules, err
+	}
 	schedules = molecule.ScheduleCounts{
 		Late:    by["late"],
 		Failing: by["failing"],
-		OnTime:  by["active"] - by["late"] - by["failing"] + by["both"],
+		OnTime:  active - by["late"] - by["failing"] + by["both"],
 		Paused:  by[string(molecule.SchedulePaused)],
 		Error:   by[string(molecule.ScheduleError)],
 	}
 	return agents, schedules, nil
+}
+
+// activeCount is how many schedules were active at a version of the schedules.
+type activeCount struct {
+	version uint64
+	n       int
+}
+
+// activeSchedules counts the active schedules. They may be many, and their
+// number is the same until one of them is made or changed.
+func (db *DB) activeSchedules(ctx context.Context) (int, error) {
+	version := db.schedules.Load() // before they are counted
+	if c := db.active.Load(); c != nil && c.version == version {
+		return c.n, nil
+	}
+	n, err := db.number(ctx, `SELECT COUNT(*) FROM schedules WHERE removed_at IS NULL AND state = 'active'`)
+	if err != nil {
+		return 0, err
+	}
+	db.active.Store(&activeCount{version: version, n: int(n)})
+	return int(n), nil
 }
 
 func (db *DB) tallies(ctx context.Context, text string, args ...any) (map[string]int, error) {

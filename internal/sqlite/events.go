@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -26,6 +27,7 @@ func insertEvent(ctx context.Context, tx *Tx, kind, subject string, data any) er
 		body = string(b)
 	}
 	tx.events++
+	tx.counts = tx.counts || strings.HasPrefix(kind, "schedule.")
 	tx.told = append(tx.told, stamp(tx.Now), kind, subject, body)
 	if len(tx.told) >= maxTold*sqlInsertEvents.columns {
 		if err := tx.tell(ctx); err != nil {

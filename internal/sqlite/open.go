@@ -42,6 +42,8 @@ type DB struct {
 	walks     chan *walk    // the same for changes that take long
 	committed chan struct{} // never closed; one signal is enough
 	version   atomic.Uint64 // see Version
+	schedules atomic.Uint64 // changes with every commit that tells of a schedule itself
+	active    atomic.Pointer[activeCount]
 	watch     watchList     // see AgentChanges
 	closed    chan struct{} // closed by Close
 	closeOnce sync.Once

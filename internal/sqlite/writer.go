@@ -21,6 +21,7 @@ type Tx struct {
 	pen    *pen
 	asker  asker               // whose change this is
 	events int                 // so far
+	counts bool                // a schedule was made, removed or changed
 	told   []any               // events that are not written yet, as rows of sqlInsertEvents
 	agents []molecule.AgentRow // as they are after changes a watcher has to know
 }
@@ -219,6 +220,9 @@ func (db *DB) seal(ctx context.Context, tx *Tx) error {
 		return fmt.Errorf("commit: %w", translate(err))
 	}
 	db.watch.note(tx.agents)
+	if tx.counts {
+		db.schedules.Add(1)
+	}
 	if tx.events > 0 {
 		db.version.Add(1) // before its callers are answered: one that asks whether something changed has to hear yes
 	}
