@@ -37,7 +37,7 @@ func newScheduleExportCmd(a *app) *cobra.Command {
 			"or asked for by --state. What a crontab cannot say is left out and named, and so is\n" +
 			"a schedule whose row is damaged; the exit status is 8 then.",
 		examples: "  molecli schedule export > schedules.yaml\n" +
-			"  molecli schedule export 'backup-*' --agent echo --format crontab",
+			"  molecli schedule export 'hel*' --agent echo --format crontab",
 		args: cobra.ArbitraryArgs, complete: a.completeSchedules,
 	}, func(ctx context.Context, s *session, args []string) error {
 		if err := narrow.read(s.config.Filter); err != nil {
