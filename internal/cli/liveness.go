@@ -19,7 +19,7 @@ import (
 
 // Pauses between two looks.
 const (
-	waitPause  = 200 * time.Millisecond
+	waitPause  = 50 * time.Millisecond
 	watchPause = 2 * time.Second
 )
 
@@ -49,7 +49,7 @@ func newLivenessCmd(a *app) *cobra.Command {
 		},
 	}.command()
 	f := cmd.Flags()
-	f.DurationVar(&o.wait, "wait", 0, "look again until all is well, for at most this long")
+	f.DurationVar(&o.wait, "wait", 0, "look again until all has begun and is well, for at most this long")
 	f.BoolVar(&o.watch, "watch", false, "look again until interrupted")
 	cmd.AddCommand(newLivenessDumpCmd(a))
 	return cmd
@@ -90,14 +90,14 @@ func (o *liveness) look(ctx context.Context, p *printer) (molecule.Liveness, err
 	return only(l, o.names)
 }
 
-// await looks again until all is well or the time is over, and returns what it
-// saw last. A daemon that is not up yet, or not yet ready, is waited for.
+// await looks again until all is well and has begun, or the time is over, and
+// returns what it saw last. A daemon that is not up yet, or not yet ready, is waited for.
 func (o *liveness) await(ctx context.Context, p *printer, l molecule.Liveness, err error) (molecule.Liveness, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.wait)
 	defer cancel()
 	pause := time.NewTicker(waitPause)
 	defer pause.Stop()
-	for (err == nil && livenessExit(l) != wire.ExitOK) || (err != nil && worthWaiting(err)) {
+	for (err == nil && !settled(l)) || (err != nil && worthWaiting(err)) {
 		select {
 		case <-ctx.Done():
 			return l, err
@@ -110,6 +110,18 @@ func (o *liveness) await(ctx context.Context, p *printer, l molecule.Liveness, e
 		l, err = again, failed
 	}
 	return l, err
+}
+
+// settled reports whether all is well and nothing is still about to begin. A part
+// that is starting counts as well for a while, but who waits wants to see that it
+// works.
+func settled(l molecule.Liveness) bool {
+	for _, s := range l.Subsystems {
+		if s.State == molecule.SubsystemStarting {
+			return false
+		}
+	}
+	return livenessExit(l) == wire.ExitOK
 }
 
 // worthWaiting reports whether err may be gone when the daemon is up.

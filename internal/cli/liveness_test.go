@@ -134,6 +134,7 @@ func TestLiveness_waitsUntilAllIsWell(t *testing.T) {
 	t.Parallel()
 	bad := alive(map[string]molecule.Subsystem{"scheduler": subsystem(molecule.SubsystemStale)})
 	good := alive(map[string]molecule.Subsystem{"scheduler": subsystem(molecule.SubsystemHealthy)})
+	begun := alive(map[string]molecule.Subsystem{"scheduler": subsystem(molecule.SubsystemStarting)})
 	tests := []struct {
 		name    string
 		answers []reply
@@ -142,6 +143,8 @@ func TestLiveness_waitsUntilAllIsWell(t *testing.T) {
 	}{
 		{"it gets well", []reply{{0, bad}, refusal(molecule.Unavailable, "starting", ""), {0, good}}, "20s", 0},
 		{"it does not", []reply{{0, bad}}, "300ms", 10},
+		{"it begins", []reply{{0, begun}, {0, bad}, {0, good}}, "20s", 0}, // who stops at the first answer has seen nothing work
+		{"it never begins", []reply{{0, begun}}, "300ms", 10},
 		{"it is not ours to ask", []reply{refusal(molecule.Forbidden, "no", "")}, "20s", 4},
 	}
 	for _, tt := range tests {
@@ -150,6 +153,9 @@ func TestLiveness_waitsUntilAllIsWell(t *testing.T) {
 			got := newHand(t, newDaemon(t, map[string][]reply{"GET /v1/liveness": tt.answers})).run("liveness", "--wait", tt.wait)
 			if got.status != tt.want {
 				t.Errorf("got %+v, want status %d", got, tt.want)
+			}
+			if tt.name == "it begins" && !strings.Contains(got.out, "healthy") {
+				t.Errorf("it was shown before it had begun: %s", got.out)
 			}
 		})
 	}
