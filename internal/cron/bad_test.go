@@ -124,7 +124,7 @@ func badExpressions() []badExpression {
 		{expr: "0 8 31 FEB,APR *", want: "field 3 (day): it never fires, February and April have 30 days at most", caret: "    ^~"},
 		{expr: "0 8 L-30 2 *", want: "field 3 (day): it never fires, February has 29 days at most", caret: "    ^~~~"},
 		{expr: "0 8 31W 2 *", want: "field 3 (day): it never fires, February has 29 days at most", caret: "    ^~~"},
-		{expr: "0 8 * FEBUARY *", want: `field 4 (month): "FEBUARY" is not a month, did you mean FEBRUARY?`, caret: "      ^~~~~~~"},
+		{expr: "0 8 * FEBRUAYR *", want: `field 4 (month): "FEBRUAYR" is not a month, did you mean FEBRUARY?`, caret: "      ^~~~~~~~"},
 		{expr: "0 8 * * Wendsday", want: `field 5 (weekday): "Wendsday" is not a weekday, did you mean WEDNESDAY?`, caret: "        ^~~~~~~~"},
 		{expr: "0 8 * * THURS", want: `field 5 (weekday): "THURS" is not a weekday, did you mean THU?`, caret: "        ^~~~~"},
 		{expr: "0 8 * SEPT *", want: `field 4 (month): "SEPT" is not a month, did you mean SEP?`, caret: "      ^~~~"},

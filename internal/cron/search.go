@@ -73,7 +73,7 @@ func (s *spec) nextCivil(c int64) (int64, bool) {
 	now := int(c - today*daySecs)
 	y, m, d := dateOf(today)
 	first, last := today-int64(d)+1, y+400
-	for ok := true; ; d = 1 {
+	for ; ; d = 1 {
 		for due := s.daysOf(y, m, first) >> d << d; due != 0; due &= due - 1 {
 			next := first + int64(bits.TrailingZeros64(due)) - 1
 			from := 0
@@ -84,6 +84,7 @@ func (s *spec) nextCivil(c int64) (int64, bool) {
 				return next*daySecs + int64(at), true
 			}
 		}
+		var ok bool
 		if y, m, ok = s.nextMonth(y, m); !ok || y > last && s.everyYear {
 			return 0, false
 		}

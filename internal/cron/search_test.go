@@ -12,8 +12,6 @@ import (
 	"github.com/molecule-ai/molecli/internal/cron"
 )
 
-func unixTime(unix int64) time.Time { return time.Unix(unix, 0).UTC() }
-
 func TestNext_whereClocksChange(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
