@@ -1,5 +1,5 @@
 // Package config embeds the files that packages install: the documented
-// default configuration of the daemon.
+// default configuration of the daemon, and what a service manager needs to run it.
 //
 // It reads no configuration; internal/daemon does, and a test there fails when
 // the file and the code differ.
@@ -11,3 +11,16 @@ import _ "embed" // for the files below
 //
 //go:embed moleculed.yaml
 var Moleculed []byte
+
+// The units of systemd: the service, its sockets, its user, and the service as
+// one user runs it. Their ExecStart names the binary of a package.
+var (
+	//go:embed moleculed.service
+	Service []byte
+	//go:embed moleculed.socket
+	Socket []byte
+	//go:embed moleculed.sysusers
+	Sysusers []byte
+	//go:embed moleculed.user.service
+	UserService []byte
+)

@@ -30,6 +30,7 @@ var layers = map[string][]string{ // never written
 	"internal/netguard":   {"L0", "internal/wire"},
 	"internal/term":       {"L0"},
 	"internal/audit":      {"L0", "internal/supervised"},
+	"internal/systemd":    {},
 
 	"internal/schedulefile": {"L0", "internal/cron"},
 
@@ -60,7 +61,7 @@ var layers = map[string][]string{ // never written
 }
 
 var (
-	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit"}
+	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
 )

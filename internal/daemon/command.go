@@ -26,11 +26,15 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return wire.ExitOK
 	}
+	status := wire.ExitOf(molecule.CodeOf(err))
+	if _, ok := errors.AsType[*unanswered](err); ok {
+		status = wire.ExitUnreachable
+	}
 	_, _ = fmt.Fprintf(stderr, "✗ %v\n", err) // nowhere else to say it
 	if hint := molecule.HintOf(err); hint != "" {
 		_, _ = fmt.Fprintf(stderr, "try: %s\n", hint)
 	}
-	return wire.ExitOf(molecule.CodeOf(err))
+	return status
 }
 
 // usage marks a mistake in the command line.
@@ -73,7 +77,8 @@ everything in one directory and is driven with molecli.`,
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.AddCommand(newServeCmd(stderr), newInitCmd(stdout, stderr), newCheckConfigCmd(stdout), newVersionCmd(stdout))
+	root.AddCommand(newServeCmd(stderr), newInitCmd(stdout, stderr), newCheckConfigCmd(stdout),
+		newHealthcheckCmd(stdout), newInstallServiceCmd(stdout), newVersionCmd(stdout))
 	for _, sub := range root.Commands() {
 		sub.Args = func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -106,7 +111,7 @@ everything in one directory and is driven with molecli.`,
 
 // unknownCommand is the error for a word that is no command.
 func unknownCommand(word string) error {
-	if meant := molecule.Nearest(word, []string{"serve", "init", "check-config", "version"}); meant != "" {
+	if meant := molecule.Nearest(word, []string{"serve", "init", "check-config", "healthcheck", "install-service", "version"}); meant != "" {
 		return molecule.Errorf(molecule.Invalid, "unknown command %q", word).WithHint("did you mean moleculed %s?", meant)
 	}
 	return usage(fmt.Errorf("unknown command %q", word))

@@ -32,6 +32,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/scheduler"
 	"github.com/molecule-ai/molecli/internal/sqlite"
 	"github.com/molecule-ai/molecli/internal/supervised"
+	"github.com/molecule-ai/molecli/internal/systemd"
 	"github.com/molecule-ai/molecli/internal/tenant"
 )
 
@@ -49,7 +50,8 @@ type Daemon struct {
 	books      *bookkeeper
 	incidents  *incident.Keeper
 	heads      *audit.Exporter
-	dead       *deadMan // nil when nobody is called
+	dead       *deadMan         // nil when nobody is called
+	manager    *systemd.Manager // nil when nobody waits to be told
 	inbox      *inbox.Service
 	push       *a2a.Client
 	agentFace  *platform.Face
@@ -78,7 +80,11 @@ func New(ctx context.Context, cfg Config, log *slog.Logger) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{cfg: cfg, dir: dir, log: log}
-	if d.store, err = sqlite.Open(ctx, dir, sqlite.Options{Log: log.With("subsystem", "store-writer")}); err != nil {
+	if d.manager, err = systemd.FromEnv(os.Getenv, os.Getpid()); err != nil {
+		return nil, err
+	}
+	d.store, err = sqlite.Open(ctx, dir, sqlite.Options{Log: log.With("subsystem", "store-writer"), Migrating: d.migrating})
+	if err != nil {
 		return nil, err
 	}
 	if err := d.assemble(ctx, at); err != nil {
@@ -118,7 +124,11 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	if err := d.incidents.Load(ctx); err != nil {
 		return err
 	}
-	if d.listeners, err = bind(ctx, at, d.cfg.Network); err != nil {
+	handed, err := systemd.Listeners(os.Getenv, os.Getpid())
+	if err != nil {
+		return err
+	}
+	if d.listeners, err = bind(ctx, at, handed, d.cfg.Network); err != nil {
 		return err
 	}
 	d.guard.SetBound(ports(d.listeners))

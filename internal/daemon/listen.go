@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -118,29 +119,73 @@ func runtimeDir() (string, error) {
 	return filepath.Join(home, ".molecule"), nil
 }
 
-// bind opens the listeners. Call it with the lock of the data directory held:
-// then a socket file that nobody listens on is a leftover and is replaced.
-func bind(ctx context.Context, all []address, cfg NetworkConfig) ([]net.Listener, error) {
+// bind opens the listeners, or takes those of handed, which the service manager
+// has opened and which become bind's. Call it with the lock of the data directory
+// held: then a socket file that nobody listens on is a leftover and is replaced.
+func bind(ctx context.Context, all []address, handed []net.Listener, cfg NetworkConfig) (open []net.Listener, err error) {
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, l := range slices.Concat(open, handed) {
+			err = errors.Join(err, l.Close())
+		}
+		open = nil
+	}()
 	secret, err := cfg.tlsConfig()
 	if err != nil {
 		return nil, err
 	}
-	var open []net.Listener
 	for _, a := range all {
-		l, err := a.listen(ctx, cfg.BehindTLSProxy, secret)
+		var ready net.Listener
+		if i := slices.IndexFunc(handed, a.is); i >= 0 {
+			ready, handed = handed[i], slices.Delete(handed, i, i+1)
+		}
+		l, err := a.listen(ctx, ready, cfg.BehindTLSProxy, secret)
 		if err != nil {
-			for _, l := range open {
-				err = errors.Join(err, l.Close())
+			if ready != nil {
+				handed = append(handed, ready)
 			}
-			return nil, err
+			return open, err
 		}
 		open = append(open, l)
+	}
+	if len(handed) > 0 {
+		return open, molecule.Errorf(molecule.Invalid, "the service manager listens at %s, which is no address of this daemon", handed[0].Addr()).
+			WithHint("make ListenStream= of the socket unit and listen: of the configuration name the same places")
 	}
 	return open, nil
 }
 
-func (a address) listen(ctx context.Context, behindTLSProxy bool, secret *tls.Config) (net.Listener, error) {
+// is reports whether l listens at a.
+func (a address) is(l net.Listener) bool {
+	at := l.Addr()
+	if a.network == "unix" || at.Network() != "tcp" {
+		return at.Network() == a.network && at.String() == a.where
+	}
+	_, there, err := net.SplitHostPort(at.String())
+	if err != nil {
+		return false
+	}
+	host, port, err := net.SplitHostPort(a.where)
+	if err != nil || port != there {
+		return false
+	}
+	bound, err := netip.ParseAddrPort(at.String())
+	if err != nil {
+		return false
+	}
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return bound.Addr().Unmap() == ip.Unmap()
+	}
+	return host != "localhost" || bound.Addr().IsLoopback() // of another name its port decides: it has TLS anyway
+}
+
+// listen opens a, or goes on with ready, which listens there already.
+func (a address) listen(ctx context.Context, ready net.Listener, behindTLSProxy bool, secret *tls.Config) (net.Listener, error) {
 	switch {
+	case a.network == "unix" && ready != nil:
+		return ready, nil // its file is the manager's, with the mode of its unit
 	case a.network == "unix":
 		return a.listenUnix(ctx)
 	case a.secure && secret == nil:
@@ -150,9 +195,12 @@ func (a address) listen(ctx context.Context, behindTLSProxy bool, secret *tls.Co
 		return nil, molecule.Errorf(molecule.Invalid, "%s is reachable from other machines without TLS", a).
 			WithHint("listen on https, put a proxy that speaks TLS in front and set network.behind_tls_proxy: true, or listen on 127.0.0.1")
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.where)
-	if err != nil {
-		return nil, a.cannot(err)
+	l := ready
+	if l == nil {
+		var err error
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", a.where); err != nil {
+			return nil, a.cannot(err)
+		}
 	}
 	if a.secure {
 		return &secured{Listener: tls.NewListener(l, secret)}, nil

@@ -92,7 +92,7 @@ func TestBind_refusesWhatIsNotSafeOrNotFree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		open, err := bind(t.Context(), all, NetworkConfig{})
+		open, err := bind(t.Context(), all, nil, NetworkConfig{})
 		if molecule.CodeOf(err) != tt.code || !strings.Contains(err.Error(), tt.says) || open != nil {
 			t.Errorf("%s: %v, %v; want %q", tt.name, open, err, tt.says)
 		}
@@ -121,7 +121,7 @@ func TestBind_replacesTheSocketOfADeadDaemon(t *testing.T) {
 	if err := dead.Close(); err != nil {
 		t.Fatal(err)
 	}
-	open, err := bind(t.Context(), []address{{network: "unix", where: path, named: true}}, NetworkConfig{})
+	open, err := bind(t.Context(), []address{{network: "unix", where: path, named: true}}, nil, NetworkConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,10 @@ func (d *Daemon) subsystems() []subsystem {
 	if d.dead != nil {
 		table = append(table, subsystem{"dead-man-switch", 2 * d.dead.every, limit, grace, true, d.dead.Run})
 	}
+	if d.manager != nil {
+		n := newNotifier(d.manager.Tell, d.manager.Watchdog(), d.supervisor.Snapshot)
+		table = append(table, subsystem{"service-notifier", 3 * n.every, limit, grace, true, n.Run})
+	}
 	return table
 }
 

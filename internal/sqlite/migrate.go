@@ -25,14 +25,27 @@ func provider(pool *sql.DB) (*goose.Provider, error) {
 	return goose.NewProvider(goose.DialectSQLite3, pool, files)
 }
 
-// migrate brings the schema up to date and returns its version.
-func migrate(ctx context.Context, pool *sql.DB) (int64, error) {
+// migrate brings the schema up to date and returns its version. Each step is a
+// transaction of its own, and is told before it begins.
+func migrate(ctx context.Context, pool *sql.DB, tell func(version int64)) (int64, error) {
 	p, err := provider(pool)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := p.Up(ctx); err != nil {
+	have, err := p.GetDBVersion(ctx)
+	if err != nil {
 		return 0, err
+	}
+	for _, step := range p.ListSources() {
+		if step.Version <= have {
+			continue
+		}
+		if tell != nil && have > 0 { // a new file is made in no time
+			tell(step.Version)
+		}
+		if _, err := p.ApplyVersion(ctx, step.Version, true); err != nil {
+			return 0, err
+		}
 	}
 	return p.GetDBVersion(ctx)
 }

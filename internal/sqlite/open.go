@@ -26,7 +26,8 @@ const (
 
 // Options are what Open needs beside the directory.
 type Options struct {
-	Log *slog.Logger
+	Log       *slog.Logger
+	Migrating func(version int64) // called before each migration of a store that is there; may be nil
 }
 
 // DB is an open store. Its methods may be called from any goroutine.
@@ -65,14 +66,14 @@ func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
 		log: opts.Log, lock: held, path: filepath.Join(dir, fileName),
 		jobs: make(chan *job), walks: make(chan *walk), committed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
-	if err := db.open(ctx); err != nil {
+	if err := db.open(ctx, opts.Migrating); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
 // open migrates the file and opens both pools.
-func (db *DB) open(ctx context.Context) error {
+func (db *DB) open(ctx context.Context, migrating func(version int64)) error {
 	path := db.path
 	if err := createPrivate(path); err != nil {
 		return err
@@ -87,7 +88,7 @@ func (db *DB) open(ctx context.Context) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	db.writer.SetMaxOpenConns(1)
-	if db.schema, err = migrate(ctx, db.writer); err != nil {
+	if db.schema, err = migrate(ctx, db.writer, migrating); err != nil {
 		return fmt.Errorf("migrate store: %w", translate(err))
 	}
 	if db.reader, err = sql.Open("sqlite", dsn(path, "ro", "_pragma=query_only(1)")); err != nil {
