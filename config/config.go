@@ -24,3 +24,8 @@ var (
 	//go:embed moleculed.user.service
 	UserService []byte
 )
+
+// Secrets is secrets.yaml: a secret map to begin with.
+//
+//go:embed secrets.yaml
+var Secrets []byte

@@ -31,6 +31,7 @@ var layers = map[string][]string{ // never written
 	"internal/term":       {"L0"},
 	"internal/audit":      {"L0", "internal/supervised"},
 	"internal/systemd":    {},
+	"internal/secretmap":  {"L0"},
 
 	"internal/schedulefile": {"L0", "internal/cron"},
 
@@ -61,7 +62,7 @@ var layers = map[string][]string{ // never written
 }
 
 var (
-	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd"}
+	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
 )
@@ -72,7 +73,7 @@ var homes = map[string][]string{ // never written
 	"github.com/spf13/cobra":              {"internal/cli", "internal/daemon"},
 	"github.com/spf13/pflag":              {"internal/cli", "internal/daemon"},
 	"github.com/spf13/viper":              {"internal/cli", "internal/daemon"},
-	"github.com/goccy/go-yaml":            {"internal/cli", "internal/daemon", "internal/schedulefile"},
+	"github.com/goccy/go-yaml":            {"internal/cli", "internal/daemon", "internal/schedulefile", "internal/secretmap"},
 	"charm.land/lipgloss/v2":              {"internal/term"},
 	"github.com/charmbracelet/":           {"internal/term"},
 	"golang.org/x/term":                   {"internal/term"},

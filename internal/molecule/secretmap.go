@@ -130,7 +130,8 @@ const (
 func ProbeKinds() []ProbeKind { return []ProbeKind{ProbeHTTP, ProbeExec, ProbeSink, ProbeNone} }
 
 // Probe is one question about a value or one thing done with it. Texts of it may
-// hold ${value}, and ${NAME} for another secret.
+// hold ${value}, ${NAME} for another secret, and in Undo ${answer.FIELD} for a
+// field of the JSON that was answered.
 type Probe struct {
 	Kind ProbeKind `json:"kind"`
 	Text string    `json:"text,omitempty"` // what a person does, or reads about it

@@ -82,6 +82,7 @@ func TestMappedSecret_refusesWhatIsNoEntry(t *testing.T) {
 		"a class that is none":     func(s *MappedSecret) { s.Class = "mint" },
 		"an overlap that is none":  func(s *MappedSecret) { s.Overlap = "both" },
 		"a policy that is none":    func(s *MappedSecret) { s.Policy = "sometimes" },
+		"no sinks":                 func(s *MappedSecret) { s.Sinks = nil },
 		"a sink of no kind":        func(s *MappedSecret) { s.Sinks[0].Kind = "githob" },
 		"a sink without a target":  func(s *MappedSecret) { s.Sinks[0].Target = nil },
 		"a target of another kind": func(s *MappedSecret) { s.Sinks[0].Target["path"] = "/x" },

@@ -2,6 +2,7 @@ package molecule
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -51,43 +52,68 @@ func (s MappedSecret) Rotatable() error {
 // the old value dies with it.
 func (s MappedSecret) ForwardOnly() bool { return s.Overlap == OverlapSingleMinted }
 
+// FieldFault is what is wrong with one field.
+type FieldFault struct {
+	Field string // in the names of the wire, such as sinks[0]
+	Err   error  // coded Invalid
+}
+
 // Validate refuses what is no entry of a map. It judges s alone; what does not
 // fit to others, or is merely dangerous, finds package secretmap.
 func (s MappedSecret) Validate() error {
-	if !secretNamed(s.Name) {
-		return Errorf(Invalid, "secret name %q is not valid", clip(s.Name, 60)).WithHint("begin with a letter; use up to 128 letters, digits, _ - and .")
-	}
-	if s.Class == "" {
-		return Errorf(Invalid, "secret %s has no class", s.Name).WithHint("for example class: %s", SecretMinted)
-	}
-	for _, err := range []error{
-		choice("class of secrets", s.Class, SecretClasses()...),
-		choice("overlap of secrets", s.Overlap, SecretOverlaps()...),
-		choice("policy of rotation", s.Policy, RotatePolicies()...),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	for _, k := range s.Sinks {
-		if err := k.Validate(); err != nil {
-			return err
-		}
-	}
-	for _, d := range s.Dangers {
-		if err := d.Validate(); err != nil {
-			return err
-		}
-	}
-	for _, p := range []*Probe{s.Mint, s.Verify, s.Revoke, s.Precondition, s.Rewrap} {
-		if err := p.Validate(); err != nil {
-			return err
-		}
-	}
-	if s.Generator != nil {
-		return s.Generator.Validate()
+	if faults := s.Faults(); len(faults) > 0 {
+		return faults[0].Err
 	}
 	return nil
+}
+
+// Faults returns all that Validate refuses.
+func (s MappedSecret) Faults() []FieldFault {
+	var faults []FieldFault
+	add := func(field string, err error) {
+		if err != nil {
+			faults = append(faults, FieldFault{field, err})
+		}
+	}
+	if !secretNamed(s.Name) {
+		add("name", Errorf(Invalid, "secret name %q is not valid", clip(s.Name, 60)).
+			WithHint("begin with a letter; use up to 128 letters, digits, _ - and ."))
+	}
+	if s.Class == "" {
+		add("class", Errorf(Invalid, "secret %s has no class", s.Name).WithHint("for example class: %s", SecretMinted))
+	}
+	add("class", choice("class of secrets", s.Class, SecretClasses()...))
+	add("overlap", choice("overlap of secrets", s.Overlap, SecretOverlaps()...))
+	add("policy", choice("policy of rotation", s.Policy, RotatePolicies()...))
+	if len(s.Sinks) == 0 {
+		add("sinks", Errorf(Invalid, "secret %s has no sinks: nobody would get its value", s.Name).
+			WithHint("write sinks: [{kind: file, target: {path: …}}]"))
+	}
+	for i, k := range s.Sinks {
+		add(fmt.Sprintf("sinks[%d]", i), k.Validate())
+	}
+	for i, d := range s.Dangers {
+		add(fmt.Sprintf("danger[%d]", i), d.Validate())
+	}
+	for _, p := range s.Probes() {
+		add(p.Field, p.Validate())
+	}
+	if s.Generator != nil {
+		add("generator", s.Generator.Validate())
+	}
+	return faults
+}
+
+// NamedProbe is a probe of a secret and the field it stands in.
+type NamedProbe struct {
+	Field string
+	*Probe
+}
+
+// Probes returns the probes s has, and not what undoes them.
+func (s MappedSecret) Probes() []NamedProbe {
+	all := []NamedProbe{{"mint", s.Mint}, {"verify", s.Verify}, {"revoke", s.Revoke}, {"precondition", s.Precondition}, {"rewrap", s.Rewrap}}
+	return slices.DeleteFunc(all, func(p NamedProbe) bool { return p.Probe == nil })
 }
 
 // secretNamed reports whether name is one that an environment can have.

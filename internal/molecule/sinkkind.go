@@ -96,10 +96,30 @@ func (s SinkSpec) Place() string {
 	kind, _ := SinkKindOf(s.Kind)
 	for _, key := range append(slices.Clone(kind.Required), kind.Optional...) {
 		for _, name := range strings.Split(key, "|") {
-			if v := s.Target[name]; v != "" && !(name == "url" && s.Kind != "webhook") {
+			if v := s.Target[name]; v != "" && (name != "url" || s.Kind == "webhook") {
 				parts = append(parts, v)
 			}
 		}
 	}
 	return s.Kind + ":" + strings.Join(parts, " ")
+}
+
+// At is Place with the name that the copy has there: that of the secret, unless
+// the target says another.
+func (s SinkSpec) At(secret string) string {
+	for _, key := range []string{"name", "key"} {
+		if s.Target[key] != "" {
+			return s.Place()
+		}
+	}
+	if s.named() {
+		return s.Place() + " " + secret
+	}
+	return s.Place()
+}
+
+// named reports whether a sink of the kind holds many copies, each by a name.
+func (s SinkSpec) named() bool {
+	kind, _ := SinkKindOf(s.Kind)
+	return s.Kind != "systemd" && (slices.Contains(kind.Optional, "name") || slices.Contains(kind.Optional, "key")) || s.Kind == "agent"
 }
