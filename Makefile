@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/molecule-ai/molecli/internal/molecule.version=$(V
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 E2E     := internal/e2e/peers
 
-.PHONY: all build demo test crash oracle simulate exhaustive bench fuzz peers check lint vuln tidy clean
+.PHONY: all build demo test crash systemd oracle simulate exhaustive bench fuzz peers check lint vuln tidy clean
 
 all: build
 
@@ -23,6 +23,9 @@ test: ## everything, with the race detector, in random order
 
 crash: ## kill -9 at 1,000 random points under 500 fires a second
 	MOLECULE_CRASH_KILLS=1000 $(GO) test -count=1 -timeout 60m -run TestCrash -v ./internal/e2e
+
+systemd: ## a real systemd: 20 hangs, 20 stopped processes, 50 restarts under load; needs root and systemd-container
+	MOLECULE_SYSTEMD_ROUNDS=20 $(GO) test -count=1 -timeout 30m -run TestSystemd -v ./internal/e2e
 
 oracle: ## the clock against a walk through real time: all zones, changes of 2000 to 2037, 1,000 expressions
 	MOLECULE_ORACLE=all $(GO) test -count=1 -timeout 60m -run TestOracle -v ./internal/cron

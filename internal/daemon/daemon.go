@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -35,9 +34,6 @@ import (
 	"github.com/molecule-ai/molecli/internal/systemd"
 	"github.com/molecule-ai/molecli/internal/tenant"
 )
-
-// hangUp is how long open requests may go on once the daemon stops.
-const hangUp = 2 * time.Second
 
 // Daemon is one running moleculed.
 type Daemon struct {
@@ -347,47 +343,7 @@ func (d *Daemon) listening() []string {
 	return all
 }
 
-// serve answers on every listener until ctx ends.
-func (d *Daemon) serve(ctx context.Context, stop context.CancelCauseFunc) error {
-	// Streams end when requests ends; other requests may finish first.
-	requests, hang := context.WithCancel(context.WithoutCancel(ctx))
-	defer hang()
-	server := &http.Server{
-		Handler:     d.handler,
-		ConnContext: auth.ConnContext,
-		BaseContext: func(net.Listener) context.Context { return requests },
-		ErrorLog:    slog.NewLogLogger(d.log.With("subsystem", "api").Handler(), slog.LevelDebug),
-	}
-	tenant.Harden(server)
-	var serving sync.WaitGroup
-	for _, l := range d.listeners {
-		serving.Go(func() {
-			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-				stop(fmt.Errorf("serve %s: %w", urlOf(l), err))
-			}
-		})
-	}
-	<-ctx.Done()
-	d.log.Info("stopping")
-	hang()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), hangUp)
-	defer cancel()
-	err := server.Shutdown(grace)
-	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close() // whoever is still there is hung up on
-	}
-	serving.Wait()
-	d.agentFace.Wait() // the server knows nothing of sockets
-	return err
-}
-
 // close closes what New opened, the store last.
 func (d *Daemon) close() error {
-	var err error
-	for _, l := range d.listeners {
-		if cerr := l.Close(); cerr != nil && !errors.Is(cerr, net.ErrClosed) {
-			err = errors.Join(err, cerr)
-		}
-	}
-	return errors.Join(err, d.store.Close())
+	return errors.Join(d.closeListeners(), d.store.Close())
 }

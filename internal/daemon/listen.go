@@ -139,7 +139,8 @@ func bind(ctx context.Context, all []address, handed []net.Listener, cfg Network
 	for _, a := range all {
 		var ready net.Listener
 		if i := slices.IndexFunc(handed, a.is); i >= 0 {
-			ready, handed = handed[i], slices.Delete(handed, i, i+1)
+			ready = handed[i]
+			handed = slices.Delete(handed, i, i+1)
 		}
 		l, err := a.listen(ctx, ready, cfg.BehindTLSProxy, secret)
 		if err != nil {

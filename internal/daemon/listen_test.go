@@ -132,6 +132,83 @@ func TestBind_replacesTheSocketOfADeadDaemon(t *testing.T) {
 	}
 }
 
+// handedOver is what a service manager listens at: a socket and a TCP port.
+func handedOver(t *testing.T) (socket, port net.Listener) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bind")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if socket, err = net.Listen("unix", filepath.Join(dir, "s")); err != nil {
+		t.Fatal(err)
+	}
+	if port, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = socket.Close()
+		_ = port.Close()
+	})
+	return socket, port
+}
+
+func TestBind_goesOnWithWhatTheServiceManagerOpened(t *testing.T) {
+	t.Parallel()
+	socket, port := handedOver(t)
+	all := []address{
+		{network: "unix", where: socket.Addr().String()},
+		{network: "tcp", where: port.Addr().String()},
+		{network: "tcp", where: "127.0.0.1:0"}, // which it did not
+	}
+	open, err := bind(t.Context(), all, []net.Listener{socket, port}, NetworkConfig{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(open) != 3 || open[0] != socket || open[1] != port {
+		t.Errorf("got %v, want both of the manager, in the order of the addresses", open)
+	}
+	_ = open[2].Close()
+}
+
+func TestBind_refusesWhatTheServiceManagerOpenedElsewhere(t *testing.T) {
+	t.Parallel()
+	socket, port := handedOver(t)
+	other := "unix://" + socket.Addr().String() + "2"
+	all, err := addresses([]string{other})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = bind(t.Context(), all, []net.Listener{socket, port}, NetworkConfig{})
+	if molecule.CodeOf(err) != molecule.Invalid || !strings.Contains(err.Error(), socket.Addr().String()) {
+		t.Errorf("got %v, want the address that nobody asked for", err)
+	}
+	if _, err := net.Dial("tcp", port.Addr().String()); err == nil {
+		t.Error("what was refused is still open")
+	}
+}
+
+func TestBind_asksForTLSAlsoWhereTheServiceManagerListens(t *testing.T) {
+	t.Parallel()
+	public, err := net.Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, at, err := net.SplitHostPort(public.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{"0.0.0.0:" + at, "[::]:" + at, "localhost:" + at} {
+		open, err := bind(t.Context(), []address{{network: "tcp", where: where}}, []net.Listener{public}, NetworkConfig{})
+		if molecule.CodeOf(err) == "" {
+			t.Errorf("%s: got %v without TLS", where, open)
+		}
+		for _, l := range open {
+			_ = l.Close()
+		}
+	}
+}
+
 func TestLocalAgents_areNotForEveryone(t *testing.T) {
 	t.Parallel()
 	org := "acme"

@@ -3,7 +3,9 @@ package daemon
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -114,5 +116,37 @@ func TestRun_endsWhenACriticalPartCannotBeHealed(t *testing.T) {
 	open, err := db.OpenIncidents(t.Context())
 	if err != nil || len(open) != 1 || open[0].Subject != "subsystem/broken" || !strings.Contains(open[0].Evidence.Error, broken.Error()) {
 		t.Errorf("open incidents are %+v, %v; want why it could not go on", open, err)
+	}
+}
+
+func TestRun_answersWhomItHasAcceptedWhenItStops(t *testing.T) {
+	t.Parallel()
+	r := serve(t, overTCP)
+	at := strings.TrimPrefix(r.Addr("tcp"), "http://")
+	early, err := net.Dial("tcp", at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer early.Close()
+	if got := exchange(t, r, request("/health")); !strings.HasPrefix(got, "HTTP/1.1 200") { // who came later was answered
+		t.Fatalf("got %q", got)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- r.stop() }()
+	for { // until nobody is accepted any more
+		late, err := net.Dial("tcp", at)
+		if err != nil {
+			break
+		}
+		_ = late.Close()
+	}
+	if _, err := io.WriteString(early, request("/health", "Connection: close")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(early); !strings.HasPrefix(string(got), "HTTP/1.1 200") {
+		t.Errorf("who was accepted before it stopped got %q, %v", got, err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
 	}
 }
