@@ -1,0 +1,242 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	samples "github.com/molecule-ai/molecli/config"
+	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/secretmap"
+	"github.com/molecule-ai/molecli/internal/term"
+	"github.com/molecule-ai/molecli/internal/wire"
+)
+
+// newSecretsCmd makes the noun secrets.
+func newSecretsCmd(a *app) *cobra.Command {
+	return newGroup(group{
+		use: "secrets", aliases: []string{"secret"},
+		short: "Which secrets there are, and how each is changed",
+		long: "A map of secrets says where their copies live and how each is changed. It is a file\n" +
+			"of data and holds no value. These commands read it and ask no daemon.",
+		examples: "  molecli secrets map --sample > secrets.yaml && molecli secrets lint -f secrets.yaml\n" +
+			"  molecli secrets map --sample | molecli secrets runbook FLY_API_TOKEN -f -",
+	}, newSecretsLintCmd(a), newSecretsMapCmd(a), newSecretsRunbookCmd(a))
+}
+
+// mapFile is a file of a map as it was typed.
+type mapFile struct {
+	app  *app
+	path string
+}
+
+func (o *mapFile) flag(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&o.path, "file", "f", "", "the map, or - for standard input")
+}
+
+// read reads the file.
+func (o *mapFile) read(p *printer) (*secretmap.File, error) {
+	var raw []byte
+	var err error
+	name := o.path
+	switch o.path {
+	case "":
+		return nil, molecule.Errorf(molecule.Invalid, "which map? Say -f FILE, or - for standard input").
+			WithHint("molecli secrets map --sample > secrets.yaml prints one to begin with")
+	case "-":
+		name = "stdin"
+		raw, err = io.ReadAll(io.LimitReader(p.In, secretmap.MaxBytes+1))
+	default:
+		raw, err = readBounded(o.path, secretmap.MaxBytes+1)
+	}
+	if err != nil {
+		return nil, molecule.Errorf(molecule.Invalid, "%s cannot be read", name).WithCause(err).
+			WithHint("molecli secrets map --sample > secrets.yaml prints one to begin with")
+	}
+	return secretmap.Read(name, string(raw))
+}
+
+// sound reads the file and refuses one that could not be used.
+func (o *mapFile) sound(p *printer) (molecule.SecretMap, error) {
+	f, err := o.read(p)
+	if err != nil {
+		return molecule.SecretMap{}, err
+	}
+	if broken := secretmap.Breaking(f.Lint()); len(broken) > 0 {
+		tellFindings(p, f, broken)
+		return f.Map, molecule.Errorf(molecule.Invalid, "the map cannot be used, faults: %d", len(broken)).
+			WithHint("mend them; molecli secrets lint -f %s tells of what is dangerous as well", o.path)
+	}
+	return f.Map, nil
+}
+
+// tellFindings shows each finding with its place.
+func tellFindings(p *printer, f *secretmap.File, all []secretmap.Finding) {
+	for _, t := range all {
+		mark := term.Warn
+		if t.Breaks() {
+			mark = term.Bad
+		}
+		writeLine(p.Err, p.paint.Mark(mark)+" "+term.CleanText(f.Show(t)))
+		writeLine(p.Err, "try: "+term.CleanText(t.Hint)+" ("+t.Rule+")")
+	}
+}
+
+// newSecretsLintCmd makes secrets lint.
+func newSecretsLintCmd(a *app) *cobra.Command {
+	o := &mapFile{app: a}
+	cmd := leaf{
+		use:   "lint",
+		short: "Tell what is wrong with a map of secrets",
+		long: "Reads a map and tells what is wrong with it, or dangerous in it, each with its place\n" +
+			"and what to do. ✗ keeps the map from being used, ! is advice. The exit status is 2\n" +
+			"when there is anything.",
+		examples: "  molecli secrets map --sample > secrets.yaml && molecli secrets lint -f secrets.yaml\n" +
+			"  molecli secrets map --sample | molecli secrets lint -f - -o json",
+		args: exactly(),
+		run:  func(context.Context, []string) error { return o.lint() },
+	}.command()
+	o.flag(cmd)
+	return cmd
+}
+
+func (o *mapFile) lint() error {
+	p, err := o.app.printer()
+	if err != nil {
+		return err
+	}
+	f, err := o.read(p)
+	if err != nil {
+		return err
+	}
+	all := f.Lint()
+	if p.structured() {
+		err = p.encode(molecule.Page[secretmap.Finding]{Items: append([]secretmap.Finding{}, all...)})
+	} else {
+		tellFindings(p, f, all)
+	}
+	if err != nil {
+		return err
+	}
+	if len(all) > 0 {
+		p.note("findings: %d", len(all))
+		return judged(wire.ExitUsage)
+	}
+	p.done("nothing is wrong with %d secrets", len(f.Map.All()))
+	return nil
+}
+
+// mappedView is how secrets of a map are shown.
+func mappedView() view[molecule.MappedSecret] {
+	type S = molecule.MappedSecret
+	return view[S]{
+		noun: "secrets", name: func(s S) string { return s.Name },
+		columns: []column[S]{
+			{Column: term.Column{Title: "NAME"}, cell: func(s S) term.Cell { return term.Text(s.Name) }},
+			{Column: term.Column{Title: "CLASS"}, cell: func(s S) term.Cell { return term.Text(string(s.Class)) }},
+			{Column: term.Column{Title: "OVERLAP", Drop: 2}, cell: func(s S) term.Cell { return term.Text(string(s.Overlap)) }},
+			{Column: term.Column{Title: "CHANGED", Drop: 1}, cell: func(s S) term.Cell { return term.Text(secretmap.WhenText(s)) }},
+			{Column: term.Column{Title: "COPIES"}, cell: func(s S) term.Cell { return term.Text(strconv.Itoa(len(s.Sinks))) }},
+			{Column: term.Column{Title: "OWNER", Drop: 3}, cell: func(s S) term.Cell { return term.Text(s.Owner) }},
+			{Column: term.Column{Title: "WHERE"}, wide: true, cell: func(s S) term.Cell { return term.Text(placesText(s)) }},
+		},
+	}
+}
+
+func placesText(s molecule.MappedSecret) string {
+	places := make([]string, len(s.Sinks))
+	for i, k := range s.Sinks {
+		places[i] = k.At(s.Name)
+	}
+	return strings.Join(places, "; ")
+}
+
+// newSecretsMapCmd makes secrets map.
+func newSecretsMapCmd(a *app) *cobra.Command {
+	o := &mapFile{app: a}
+	var format string
+	var sample bool
+	cmd := leaf{
+		use:   "map",
+		short: "Show a map of secrets",
+		long: "Shows the secrets of a map, parts before what is made of them, and how many copies of\n" +
+			"each there are; -o wide says where. --format markdown is a table for a document,\n" +
+			"--format dot a graph. --sample prints a map to begin with.",
+		examples: "  molecli secrets map --sample > secrets.yaml && molecli secrets map -f secrets.yaml -o wide\n" +
+			"  molecli secrets map --sample | molecli secrets map -f - --format dot",
+		args: exactly(),
+		run: func(context.Context, []string) error {
+			p, err := a.printer()
+			if err == nil && sample {
+				return p.write(string(samples.Secrets))
+			}
+			if err != nil {
+				return err
+			}
+			return o.show(p, format)
+		},
+	}.command()
+	o.flag(cmd)
+	cmd.Flags().StringVar(&format, "format", "", "markdown or dot")
+	cmd.Flags().BoolVar(&sample, "sample", false, "print a map to begin with")
+	completeFlag(cmd, "format", cobra.FixedCompletions([]string{"markdown", "dot"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+func (o *mapFile) show(p *printer, format string) error {
+	m, err := o.sound(p)
+	if err != nil {
+		return err
+	}
+	switch format {
+	case "":
+		return mappedView().list(p, m.All())
+	case "markdown":
+		return p.text(secretmap.Markdown(m))
+	case "dot":
+		return p.text(secretmap.Dot(m))
+	}
+	return molecule.Errorf(molecule.Invalid, "there is no format %q", format).WithHint("use one of: markdown, dot; JSON is -o json")
+}
+
+// newSecretsRunbookCmd makes secrets runbook.
+func newSecretsRunbookCmd(a *app) *cobra.Command {
+	o := &mapFile{app: a}
+	cmd := leaf{
+		use:   "runbook NAME",
+		short: "Print how a person changes a secret",
+		long: "Prints the procedure for one secret, made of what the map says: how a value is made\n" +
+			"and proved with a control, each copy in its order, where there is no way back, and\n" +
+			"the way back before that. No command in it has a value among its arguments.",
+		examples: "  molecli secrets map --sample | molecli secrets runbook FLY_API_TOKEN -f -\n" +
+			"  molecli secrets map --sample > secrets.yaml && molecli secrets runbook STRIPE_API_KEY -f secrets.yaml -o json",
+		args: exactly("NAME"),
+		run: func(_ context.Context, args []string) error {
+			p, err := a.printer()
+			if err != nil {
+				return err
+			}
+			return o.runbook(p, args[0])
+		},
+	}.command()
+	o.flag(cmd)
+	return cmd
+}
+
+func (o *mapFile) runbook(p *printer, name string) error {
+	m, err := o.sound(p)
+	if err != nil {
+		return err
+	}
+	procedure, err := secretmap.Runbook(m, name)
+	if err != nil {
+		return err
+	}
+	if p.structured() {
+		return p.encode(procedure)
+	}
+	return p.text(procedure.Text())
+}
