@@ -259,12 +259,12 @@ func newAgentUpdateCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-// update sends what was named. The command part is sent whole, so what was not
-// named of it is read first.
+// update sends what was named. The command part and the budget are sent whole, so
+// what was not named of them is read first.
 func (o *agentForm) update(ctx context.Context) error {
-	up := molecule.AgentUpdate{Budget: o.budget.given(o.given)}
+	var up molecule.AgentUpdate
 	o.place.update(&up, o.given)
-	if up == (molecule.AgentUpdate{}) && !o.given("name") && !o.given("url") && !o.given("max-concurrent") && !o.changesCommand() {
+	if up == (molecule.AgentUpdate{}) && !o.budget.typed(o.given) && !o.given("name") && !o.given("url") && !o.given("max-concurrent") && !o.changesCommand() {
 		return molecule.Errorf(molecule.Invalid, "nothing to change").WithHint("molecli agent update --help")
 	}
 	s, err := o.app.session(ctx)
@@ -280,13 +280,17 @@ func (o *agentForm) update(ctx context.Context) error {
 	if o.given("max-concurrent") {
 		up.MaxConcurrent = &o.max
 	}
-	if o.changesCommand() {
+	if o.changesCommand() || o.budget.typed(o.given) {
 		was, err := s.client.Agent(ctx, o.name)
 		if err != nil {
 			return err
 		}
-		if up.Exec, err = o.command(was.Exec); err != nil {
-			return err
+		o.budget.keep(o.given, was.Budget)
+		up.Budget = o.budget.given(o.given)
+		if o.changesCommand() {
+			if up.Exec, err = o.command(was.Exec); err != nil {
+				return err
+			}
 		}
 	}
 	agent, err := s.client.UpdateAgent(ctx, o.name, up)

@@ -49,6 +49,11 @@ func completeFlag(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 	_ = cmd.RegisterFlagCompletionFunc(flag, f)
 }
 
+// choices offers fixed values.
+func choices(values ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+}
+
 // names makes a completion from a question to the daemon; without an answer it
 // offers nothing.
 func (a *app) names(ask func(context.Context, *session) ([]string, error)) cobra.CompletionFunc {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -40,6 +41,18 @@ func (o *policyForm) flags(f *pflag.FlagSet) {
 	f.IntVar(&o.maxRuns, "max-runs", 0, "slots that fire before it is finished; 0 for no end")
 	f.StringVar(&o.until, "until", "", "no slot behind this time, in the zone of the schedule; '' for no end")
 	o.budget.flags(f)
+}
+
+// completePolicies offers the values of policies.
+func completePolicies(cmd *cobra.Command) {
+	for flag, values := range map[string][]string{
+		"catch-up":    {"latest", "none", "all", "window"},
+		"overlap":     {"skip", "queue", "replace", "allow"},
+		"jitter-mode": {"offset", "spread"},
+		"resend":      {"never", "safe"},
+	} {
+		completeFlag(cmd, flag, choices(values...))
+	}
 }
 
 // given is whether a flag was typed.
@@ -111,7 +124,7 @@ func (o *policyForm) policy(given given, tz string) (molecule.Policy, error) {
 	if up.Until != nil {
 		p.Until = *up.Until
 	}
-	if up.Retries != nil && o.retries >= 0 {
+	if up.Retries != nil && o.retries != -1 {
 		p.Retries = up.Retries
 	}
 	return p, p.Validate()
@@ -132,12 +145,33 @@ func (o *budgetForm) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.window, "budget-window", 0, "window of the budget (a day when not given)")
 }
 
+// typed returns whether a flag of it was typed.
+func (o *budgetForm) typed(given given) bool {
+	return given("budget-runs") || given("budget-tokens") || given("budget-cost") || given("budget-window")
+}
+
 // given returns the budget when a flag of it was typed; else nil.
 func (o *budgetForm) given(given given) *molecule.Budget {
-	for _, flag := range []string{"budget-runs", "budget-tokens", "budget-cost", "budget-window"} {
-		if given(flag) {
-			return &molecule.Budget{Runs: o.runs, Tokens: o.tokens, CostUSD: o.cost, Window: molecule.Duration(o.window)}
+	if !o.typed(given) {
+		return nil
+	}
+	return &molecule.Budget{Runs: o.runs, Tokens: o.tokens, CostUSD: o.cost, Window: molecule.Duration(o.window)}
+}
+
+// keep takes what was not typed from the budget as it is. A window without any
+// bound left goes with the last of them.
+func (o *budgetForm) keep(given given, is molecule.Budget) {
+	for flag, keep := range map[string]func(){
+		"budget-runs":   func() { o.runs = is.Runs },
+		"budget-tokens": func() { o.tokens = is.Tokens },
+		"budget-cost":   func() { o.cost = is.CostUSD },
+		"budget-window": func() { o.window = time.Duration(is.Window) },
+	} {
+		if !given(flag) {
+			keep()
 		}
 	}
-	return nil
+	if o.runs == 0 && o.tokens == 0 && o.cost == 0 && !given("budget-window") {
+		o.window = 0
+	}
 }

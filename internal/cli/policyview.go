@@ -62,20 +62,10 @@ func jitterText(p molecule.Policy) string {
 
 // budgetText says what may be spent in which window; "" for no budget.
 func budgetText(b *molecule.Budget) string {
-	if b == nil || *b == (molecule.Budget{}) {
+	if b == nil {
 		return ""
 	}
-	var bounds []string
-	if b.Runs > 0 {
-		bounds = append(bounds, fmt.Sprintf("%d runs", b.Runs))
-	}
-	if b.Tokens > 0 {
-		bounds = append(bounds, fmt.Sprintf("%d tokens", b.Tokens))
-	}
-	if b.CostUSD > 0 {
-		bounds = append(bounds, fmt.Sprintf("%.2f USD", b.CostUSD))
-	}
-	return strings.Join(bounds, ", ") + " in " + molecule.Duration(b.Span()).String()
+	return b.String()
 }
 
 func maxRunsText(s molecule.Schedule) string {

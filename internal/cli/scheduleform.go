@@ -44,6 +44,8 @@ func (o *scheduleForm) flags(cmd *cobra.Command) {
 	o.given = f.Changed
 	completeFlag(cmd, "agent", o.app.completeAgents)
 	completeFlag(cmd, "exclude", o.app.completeCalendars)
+	completeFlag(cmd, "dst", choices("vixie", "skip", "both"))
+	completePolicies(cmd)
 }
 
 // newScheduleAddCmd makes schedule add.
@@ -136,6 +138,9 @@ func (s *session) announce(ctx context.Context, sched molecule.Schedule, compile
 	if err != nil {
 		return err
 	}
+	if len(slots) == 0 {
+		s.note("no slot is in sight: its calendars exclude every day that was looked at")
+	}
 	if err := s.slots(slots, compiled.Location()); err != nil {
 		return err
 	}
@@ -193,6 +198,11 @@ func (o *scheduleForm) update(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.dependsOnWhatIs() {
+		if err := o.look(ctx); err != nil {
+			return err
+		}
+	}
 	up, err := o.changes(p)
 	if err != nil {
 		return err
@@ -210,6 +220,31 @@ func (o *scheduleForm) update(ctx context.Context) error {
 	}
 	s.done("schedule %s updated", sched.Name)
 	return scheduleView().one(s.printer, sched)
+}
+
+// dependsOnWhatIs reports whether what was typed means something only beside what
+// the schedule is: a time is one in its zone, a part of a budget is one of it.
+func (o *scheduleForm) dependsOnWhatIs() bool {
+	return (o.given("at") || o.given("until")) && !o.given("tz") || o.policy.budget.typed(o.given)
+}
+
+// look takes what was not typed from the schedule as it is.
+func (o *scheduleForm) look(ctx context.Context) error {
+	s, err := o.app.session(ctx)
+	if err != nil {
+		return err
+	}
+	is, err := s.client.Schedule(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	if !o.given("tz") {
+		o.when.TZ = is.TZ
+	}
+	if is.Budget != nil {
+		o.policy.budget.keep(o.given, *is.Budget)
+	}
+	return nil
 }
 
 // changes returns what the flags ask for, checked as far as it can be here.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/molecule-ai/molecli/internal/cron"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/term"
 )
@@ -20,7 +21,7 @@ func newScheduleWhyCmd(a *app) *cobra.Command {
 			"slot that has a row, or else the one that comes next.",
 		examples: "  molecli schedule why hello\n  molecli schedule why hello --slot 2026-11-24T08:00:00Z",
 	}, func(ctx context.Context, s *session, ref string) error {
-		slot, err := readSlot(at)
+		slot, err := s.readSlot(ctx, ref, at)
 		if err != nil {
 			return err
 		}
@@ -36,21 +37,30 @@ func newScheduleWhyCmd(a *app) *cobra.Command {
 		}
 		return explanationRecord(e).Write(s.Out, s.layout)
 	})
-	cmd.Flags().StringVar(&at, "slot", "", "the slot, as run list shows it (the newest when not given)")
+	cmd.Flags().StringVar(&at, "slot", "", "the slot: RFC 3339, or a time in the zone of the schedule (the newest when not given)")
 	return cmd
 }
 
-// readSlot reads an instant; the zero time for "".
-func readSlot(text string) (time.Time, error) {
+// readSlot reads an instant; the zero time for "". One without a zone is in that
+// of the schedule.
+func (s *session) readSlot(ctx context.Context, ref, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	slot, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return slot, molecule.Errorf(molecule.Invalid, "--slot %q is no instant", text).
-			WithHint("write it as run list does: 2026-11-24T08:00:00Z")
+	if slot, err := time.Parse(time.RFC3339, text); err == nil {
+		return slot, nil
 	}
-	return slot, nil
+	if text[0] >= '0' && text[0] <= '9' { // tomorrow is a matter of now
+		sched, err := s.client.Schedule(ctx, ref)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if slot, err := cron.ParseAt(text, sched.TZ, time.Time{}); err == nil {
+			return slot, nil
+		}
+	}
+	return time.Time{}, molecule.Errorf(molecule.Invalid, "--slot %q is no instant", text).
+		WithHint("write it as run list does: 2026-11-24T08:00:00Z; or, in the zone of the schedule, 2026-11-24T08:00")
 }
 
 // explanationRecord is the whole story on one screen.

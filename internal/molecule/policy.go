@@ -2,6 +2,7 @@ package molecule
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -209,6 +210,24 @@ func (b Budget) Span() time.Duration {
 		return DefaultBudgetWindow
 	}
 	return time.Duration(b.Window)
+}
+
+// String says what may be spent in which window; "" for no bound.
+func (b Budget) String() string {
+	var bounds []string
+	if b.Runs > 0 {
+		bounds = append(bounds, fmt.Sprintf("%d runs", b.Runs))
+	}
+	if b.Tokens > 0 {
+		bounds = append(bounds, fmt.Sprintf("%d tokens", b.Tokens))
+	}
+	if b.CostUSD > 0 {
+		bounds = append(bounds, fmt.Sprintf("%.2f USD", b.CostUSD))
+	}
+	if len(bounds) == 0 {
+		return ""
+	}
+	return strings.Join(bounds, ", ") + " in " + Duration(b.Span()).String()
 }
 
 // Validate refuses negative bounds and a window nobody keeps records for.

@@ -234,7 +234,7 @@ func drawSpec(t *rapid.T) molecule.ScheduleSpec {
 		Name: rapid.SampledFrom([]string{"x", "y"}).Draw(t, "name"), Agent: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "agent"),
 		Cron: rapid.SampledFrom([]string{"@daily", "0 0 * * *", "00 08 * * monday", "@every 90s", "@at 2099-01-01T00:00:00Z", "CRON_TZ=Asia/Tokyo 0 8 * * *"}).Draw(t, "cron"),
 		DST:  rapid.SampledFrom([]string{"", "vixie", "skip"}).Draw(t, "dst"), Seconds: rapid.Bool().Draw(t, "seconds"),
-		Phase: molecule.Duration(rapid.IntRange(0, 3).Draw(t, "phase")) * molecule.Duration(time.Second), Prompt: rapid.SampledFrom([]string{"p", "q\n"}).Draw(t, "prompt"),
+		Prompt:  rapid.SampledFrom([]string{"p", "q\n"}).Draw(t, "prompt"),
 		Timeout: molecule.Duration(rapid.SampledFrom([]time.Duration{0, 20 * time.Minute, time.Hour}).Draw(t, "timeout")),
 		Paused:  rapid.Ptr(rapid.Bool(), true).Draw(t, "paused"),
 		Policy: molecule.Policy{
@@ -244,6 +244,9 @@ func drawSpec(t *rapid.T) molecule.ScheduleSpec {
 			Exclusions: rapid.SampledFrom([][]string{nil, {}, {"holidays"}}).Draw(t, "exclusions"),
 			Budget:     rapid.SampledFrom([]*molecule.Budget{nil, {}, {Runs: 3}}).Draw(t, "budget"),
 		},
+	}
+	if s.Cron == "@every 90s" {
+		s.Phase = molecule.Duration(rapid.IntRange(0, 3).Draw(t, "phase")) * molecule.Duration(time.Second)
 	}
 	if rapid.Bool().Draw(t, "all") {
 		s.CatchUp, s.CatchUpMax = molecule.CatchUpAll, rapid.SampledFrom([]int{0, 3, molecule.DefaultCatchUp}).Draw(t, "catch up max")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,6 +30,9 @@ type Store interface {
 	// Missed returns which slots were missed since the last one that was sent.
 	Missed(ctx context.Context, scheduleID string) (molecule.Missed, error)
 	ScheduleHistory(ctx context.Context, id string, f molecule.HistoryFilter) (molecule.Page[molecule.Period], error)
+	// RunBefore returns the run of the same schedule that was open when r was
+	// claimed, the newest of them; NotFound when none was.
+	RunBefore(ctx context.Context, r molecule.Run) (molecule.Run, error)
 	RunCovering(ctx context.Context, scheduleID string, slot time.Time) (molecule.Run, error)
 	FinishRun(ctx context.Context, f molecule.Finish) (molecule.Run, error)
 	PutCalendar(ctx context.Context, c *molecule.Calendar) error
@@ -186,6 +190,9 @@ func apply(s *molecule.Schedule, up molecule.ScheduleUpdate) {
 	set(&s.TZ, up.TZ)
 	set(&s.DST, up.DST)
 	set(&s.Seconds, up.Seconds)
+	if up.Cron != nil && !strings.HasPrefix(*up.Cron, "@every") {
+		s.Phase = 0 // it was that of the interval before
+	}
 	set(&s.Phase, up.Phase)
 	set(&s.Prompt, up.Prompt)
 	set(&s.Timeout, up.Timeout)
@@ -194,6 +201,7 @@ func apply(s *molecule.Schedule, up molecule.ScheduleUpdate) {
 }
 
 func applyPolicy(p *molecule.Policy, up molecule.ScheduleUpdate) {
+	before := p.Effective()
 	set(&p.CatchUp, up.CatchUp)
 	set(&p.CatchUpWindow, up.CatchUpWindow)
 	set(&p.CatchUpMax, up.CatchUpMax)
@@ -204,15 +212,25 @@ func applyPolicy(p *molecule.Policy, up molecule.ScheduleUpdate) {
 	set(&p.Exclusions, up.Exclusions)
 	set(&p.MaxRuns, up.MaxRuns)
 	set(&p.Until, up.Until)
-	if up.Jitter != nil && *up.Jitter == 0 {
+	// What says nothing beside the new value goes with the old one, unless it
+	// was asked for.
+	if up.Jitter != nil && *up.Jitter == 0 && up.JitterMode == nil {
 		p.JitterMode = ""
+	}
+	if up.CatchUp != nil && *up.CatchUp != before.CatchUp {
+		if up.CatchUpMax == nil {
+			p.CatchUpMax = 0
+		}
+		if up.CatchUpWindow == nil {
+			p.CatchUpWindow = 0
+		}
 	}
 	if up.Budget != nil {
 		p.Budget = up.Budget
 	}
 	if up.Retries != nil {
 		p.Retries = up.Retries
-		if *up.Retries < 0 {
+		if *up.Retries == -1 {
 			p.Retries = nil
 		}
 	}

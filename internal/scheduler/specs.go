@@ -88,11 +88,25 @@ func (w when) start(s *molecule.Schedule) error {
 	if w.over != nil {
 		return w.over
 	}
+	if err := checkPhase(s.Phase, w.spec); err != nil {
+		return err
+	}
 	if why := over(*s, s.Fired, w.next); why != "" {
 		return molecule.Errorf(molecule.Invalid, "schedule %s would never fire: %s", s.Name, why).
 			WithHint("change --until or --max-runs")
 	}
 	w.writeTo(s)
 	s.ActiveSince, s.NextSlot, s.DueAt = w.since, w.next, dueTime(w.spec, *s, w.next)
+	return nil
+}
+
+// checkPhase refuses a phase that would be ignored.
+func checkPhase(phase molecule.Duration, spec cron.Schedule) error {
+	switch d := time.Duration(phase); {
+	case d != 0 && spec.Interval() == 0:
+		return molecule.Errorf(molecule.Invalid, "phase says nothing without an interval").WithHint("leave it out, or use --cron '@every 1h'")
+	case d%time.Second != 0:
+		return molecule.Errorf(molecule.Invalid, "phase is %s, it must be whole seconds", phase)
+	}
 	return nil
 }

@@ -22,120 +22,168 @@ func (s *Service) ExplainSlot(ctx context.Context, ref string, slot time.Time) (
 	if slot.IsZero() {
 		slot = sched.NextSlot
 	}
-	slot = slot.UTC()
-	e := molecule.Explanation{Schedule: sched.Name, Slot: slot, Story: []string{}}
-	run, err := s.store.RunCovering(ctx, sched.ID, slot)
+	e := molecule.Explanation{Schedule: sched.Name, Slot: slot.UTC(), Story: []string{}}
+	t := teller{Service: s, sched: sched, now: molecule.Now()}
+	t.spec, t.unread = s.specs.of(sched)
+	run, err := s.store.RunCovering(ctx, sched.ID, e.Slot)
 	switch {
-	case err == nil:
+	case err == nil && t.among(run, e.Slot):
 		e.Run = &run
-		e.Why, e.Story = tellRun(run), story(run)
-	case molecule.CodeOf(err) == molecule.NotFound:
-		e.Why, e.Story = s.tellSlot(sched, slot)
+		if e.Why, err = t.run(ctx, run); err != nil {
+			return e, err
+		}
+		e.Story = t.story(run)
+	case err == nil, molecule.CodeOf(err) == molecule.NotFound:
+		if e.Why, e.Story, err = t.noRow(ctx, e.Slot); err != nil {
+			return e, err
+		}
 	default:
 		return e, err
 	}
+	e.Story = append(e.Story, t.state()...)
 	e.Story = append(e.Story, tellPolicy(sched))
 	return e, nil
 }
 
-// tellRun says in one line what became of a slot that has its row.
-func tellRun(r molecule.Run) string {
+// teller explains slots of one schedule.
+type teller struct {
+	*Service
+	sched  molecule.Schedule
+	spec   cron.Schedule
+	unread error // why spec cannot be used
+	now    time.Time
+}
+
+// among reports whether slot is one of those that r covers, and no instant
+// between two of them. The expression may have been another one then: the ends
+// of a row are slots for sure.
+func (t teller) among(r molecule.Run, slot time.Time) bool {
+	return slot.Equal(r.Slot) || slot.Equal(r.SlotTo) || t.isSlot(slot) || t.sched.ActiveSince.After(r.Slot)
+}
+
+// isSlot reports whether the expression names an instant.
+func (t teller) isSlot(at time.Time) bool {
+	if t.unread != nil {
+		return false
+	}
+	next, err := t.spec.Next(at.Add(-time.Nanosecond))
+	return err == nil && next.Equal(at)
+}
+
+// run says in one line what became of a slot that has its row.
+func (t teller) run(ctx context.Context, r molecule.Run) (string, error) {
 	switch {
 	case r.Outcome == molecule.OutcomeMissed:
-		return "it was missed: " + r.Reason
+		return "it was missed: " + r.Reason, nil
 	case r.Outcome == molecule.OutcomeSkippedOverlap:
-		return "it was skipped: " + r.Reason
+		return t.skipped(ctx, r)
+	case r.Outcome == molecule.OutcomeBlocked && r.Reason == string(molecule.AgentPaused):
+		return fmt.Sprintf("it was blocked: agent %s was paused", r.Agent), nil
 	case r.Outcome == molecule.OutcomeBlocked:
-		return "it was blocked: " + r.Reason
+		return "it was blocked: " + r.Reason, nil
 	case r.State == molecule.RunClaimed:
-		return "it is claimed and waits for its instant or for a place at the agent"
+		return t.waiting(ctx, r)
 	case r.State == molecule.RunAway:
-		return "it waits for the agent: " + r.Reason
+		return fmt.Sprintf("it waits for agent %s, which is offline, until %s", r.Agent, clockTime(r.Deadline)), nil
+	case r.State == molecule.RunWaiting:
+		return fmt.Sprintf("it is under way, and the agent asks for input: %s", r.Reason), nil
 	case r.State != molecule.RunFinished:
-		return "it is under way"
+		return fmt.Sprintf("it is under way for %s, until %s at most", short(t.now.Sub(r.StartedAt)), clockTime(r.Deadline)), nil
 	case r.Reason != "":
-		return fmt.Sprintf("it ran and ended as %s: %s", r.Outcome, r.Reason)
+		return fmt.Sprintf("it ran and ended as %s: %s", r.Outcome, r.Reason), nil
 	}
-	return fmt.Sprintf("it ran and ended as %s", r.Outcome)
+	return fmt.Sprintf("it ran and ended as %s", r.Outcome), nil
 }
 
-// story tells a run's times one by one, each with what passed since the one
-// before that matters.
-func story(r molecule.Run) []string {
-	var lines []string
-	say := func(t time.Time, format string, args ...any) {
-		if !t.IsZero() {
-			lines = append(lines, t.UTC().Format("2006-01-02T15:04:05.000Z")+"  "+fmt.Sprintf(format, args...))
-		}
-	}
-	say(r.Slot, "slot, trigger %s", r.Trigger)
-	if !r.SlotTo.IsZero() {
-		say(r.SlotTo, "last of %d slots that this row covers", r.Slots)
-	}
-	if by := r.DueAt.Sub(r.Slot); by != 0 {
-		say(r.DueAt, "due, moved by %s", molecule.Duration(by))
-	}
-	say(r.ClaimedAt, "claimed, as run %s", r.ID)
-	for _, a := range r.Attempts {
-		say(a.StartedAt, "attempt %d started, %s behind due", a.Number, molecule.Duration(max(a.StartedAt.Sub(r.DueAt), 0)))
-		if !a.EndedAt.IsZero() && (a.Number < len(r.Attempts) || a.Outcome != r.Outcome) {
-			say(a.EndedAt, "attempt %d ended as %s: %s", a.Number, a.Outcome, a.Reason)
-		}
-	}
-	if r.StartedAt.IsZero() {
-		say(r.EndedAt, "ended as %s, nothing was sent", r.Outcome)
-	} else {
-		say(r.EndedAt, "ended as %s after %s", r.Outcome, molecule.Duration(r.EndedAt.Sub(r.StartedAt)))
-	}
-	return lines
-}
-
-// tellSlot says why a slot has no row.
-func (s *Service) tellSlot(sched molecule.Schedule, slot time.Time) (why string, more []string) {
-	spec, err := s.specs.of(sched)
-	if err != nil {
-		return "the schedule is in error: " + err.Error(), nil
-	}
-	if next, err := spec.Next(slot.Add(-time.Nanosecond)); err != nil || !next.Equal(slot) {
-		return "no slot of this schedule is then", neighbours(spec, slot)
-	}
+// skipped names the run that a skipped slot met.
+func (t teller) skipped(ctx context.Context, r molecule.Run) (string, error) {
+	why := "it was skipped: " + r.Reason
+	before, err := t.store.RunBefore(ctx, r)
 	switch {
-	case sched.State == molecule.ScheduleActive && !slot.Before(sched.NextSlot):
-		why = "it is still to come"
-		if slot.Equal(sched.NextSlot) && sched.DueAt.After(slot) {
-			why += ", due at " + sched.DueAt.Format(time.RFC3339)
+	case molecule.CodeOf(err) == molecule.NotFound:
+		return why, nil
+	case err != nil:
+		return "", err
+	}
+	why += fmt.Sprintf("; that is run %s of %s", before.ID, clockTime(before.Slot))
+	if before.State == molecule.RunFinished {
+		return why + ", which ended " + short(before.EndedAt.Sub(r.Slot)) + " behind this slot as " + string(before.Outcome), nil
+	}
+	return why + ", which still is", nil
+}
+
+// waiting says what a run that is claimed waits for.
+func (t teller) waiting(ctx context.Context, r molecule.Run) (string, error) {
+	if r.DueAt.After(t.now) {
+		return "it is claimed and will be sent at " + clockTime(r.DueAt), nil
+	}
+	if before, err := t.store.RunBefore(ctx, r); err == nil && before.State != molecule.RunFinished && t.sched.Overlap != molecule.OverlapAllow {
+		return fmt.Sprintf("it waits for the end of the run before it, %s of %s", before.ID, clockTime(before.Slot)), nil
+	}
+	open, err := t.store.Runs(ctx, molecule.RunFilter{Agent: r.AgentID, Open: true, Limit: molecule.MaxLimit})
+	if err != nil {
+		return "", err
+	}
+	for _, o := range open.Items {
+		if o.State != molecule.RunClaimed {
+			whose := "a run by hand"
+			if o.Schedule != "" {
+				whose = "the run of schedule " + o.Schedule
+			}
+			return fmt.Sprintf("it waits for a place at agent %s; one is taken by %s since %s, run %s", r.Agent, whose, clockTime(o.StartedAt), o.ID), nil
 		}
-	case slot.Before(sched.CreatedAt):
-		why = "the schedule was made later, at " + sched.CreatedAt.Format(time.RFC3339)
+	}
+	return "it is claimed and about to be sent", nil
+}
+
+// noRow says why an instant has no row.
+func (t teller) noRow(ctx context.Context, at time.Time) (why string, more []string, err error) {
+	switch sched := t.sched; {
+	case t.unread != nil:
+		return "nobody can say: the expression of the schedule cannot be read: " + t.unread.Error(), nil, nil
+	case at.IsZero():
+		return fmt.Sprintf("the schedule has had no slot, and is %s", sched.State), nil, nil
+	case !t.isSlot(at) && !at.Equal(sched.NextSlot):
+		return "no slot of this schedule is then", neighbours(t.spec, at), nil
+	case at.Before(sched.CreatedAt):
+		return "the schedule was made later, at " + clockTime(sched.CreatedAt), nil, nil
+	case !at.After(sched.ActiveSince) && !at.Equal(sched.NextSlot):
+		return "no row is kept of it: the schedule was not active then, or had another expression, or the row was pruned; its slots are counted since " +
+			clockTime(sched.ActiveSince), nil, nil
+	case sched.State != molecule.ScheduleActive && !at.After(sched.LastSlot):
+		return "no row is kept of it: it was pruned", nil, nil
 	case sched.State != molecule.ScheduleActive:
-		why = fmt.Sprintf("the schedule is %s, so it has no slots", sched.State)
-		if sched.Reason != "" {
-			why += ": " + sched.Reason
+		return fmt.Sprintf("the schedule is %s, so it has no slots", sched.State), nil, nil
+	case at.Before(sched.NextSlot):
+		return "no row is kept of it: it was pruned", nil, nil
+	}
+	why, err = t.future(ctx, at)
+	return why, nil, err
+}
+
+// future says what is known of a slot that comes.
+func (t teller) future(ctx context.Context, at time.Time) (string, error) {
+	if t.sched.Until.Before(at) && !t.sched.Until.IsZero() {
+		return "no slot of this schedule is then: its slots end at " + clockTime(t.sched.Until), nil
+	}
+	for _, name := range t.sched.Exclusions {
+		c, err := t.store.Calendar(ctx, name)
+		if err != nil {
+			return "", err
 		}
-	default:
-		why = "no row is kept of it: the schedule was paused or changed then, or the row was pruned"
+		if why := molecule.Excluded([]molecule.Calendar{c}, at.In(t.spec.Location())); why != "" {
+			return "it is still to come and will not fire: " + why, nil
+		}
+	}
+	why := "it is still to come"
+	if !at.Equal(t.sched.NextSlot) {
+		return why, nil
+	}
+	switch due := t.sched.DueAt; {
+	case due.Before(t.now.Add(-onTime)):
+		why += fmt.Sprintf(", though it was due %s ago: see molecli liveness scheduler", short(t.now.Sub(due)))
+	case due.After(at):
+		why += ", due at " + clockTime(due)
 	}
 	return why, nil
-}
-
-// neighbours names the slots around an instant that is none.
-func neighbours(spec cron.Schedule, t time.Time) []string {
-	var lines []string
-	if prev, err := spec.Prev(t); err == nil {
-		lines = append(lines, "the slot before it is "+prev.Format(time.RFC3339))
-	}
-	if next, err := spec.Next(t); err == nil {
-		lines = append(lines, "the slot behind it is "+next.Format(time.RFC3339))
-	}
-	return lines
-}
-
-// tellPolicy says what the schedule does with slots that cannot be kept.
-func tellPolicy(sched molecule.Schedule) string {
-	p := sched.Effective()
-	line := fmt.Sprintf("policies: catch-up %s, overlap %s, timeout %s, resend %s", p.CatchUp, p.Overlap, sched.Timeout, p.Resend)
-	if p.Jitter > 0 {
-		line += fmt.Sprintf(", jitter %s %s", p.JitterMode, p.Jitter)
-	}
-	return line
 }

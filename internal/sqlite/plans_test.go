@@ -35,6 +35,7 @@ func TestPlans_readNoWholeTable(t *testing.T) {
 		{name: "an agent", text: `SELECT ` + agentColumns + ` FROM agents a WHERE a.id = ?`, args: []any{""}, want: []string{"runs_open_agent", "schedules_agent"}},
 		{name: "recipients", text: sqlRecipients, args: []any{"[]"}, want: []string{"a USING INDEX sqlite_autoindex_agents_1 (id=?)"}},
 		{name: "what covers a slot", text: sqlRunCovering, args: []any{"", ""}, want: []string{"runs_slot (schedule_id=? AND slot<?)"}},
+		{name: "the run before a run", text: sqlRunBefore, args: []any{"", "", ""}, want: []string{"runs_schedule (schedule_id=? AND id<?)"}},
 		{name: "what was missed", text: sqlMissed, args: []any{""}, want: []string{"runs_slot (schedule_id=? AND slot>?)"}},
 		{name: "spent by a schedule", text: sqlSpent + ` AND schedule_id = ?4`, args: []any{"", "", "[]", ""}, want: []string{"runs_schedule (schedule_id=? AND id>?)"}},
 		{name: "spent by an agent", text: sqlSpent + ` AND agent_id = ?4`, args: []any{"", "", "[]", ""}, want: []string{"runs_agent (agent_id=? AND id>?)"}},

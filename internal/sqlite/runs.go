@@ -334,6 +334,25 @@ func (db *DB) RunCovering(ctx context.Context, scheduleID string, slot time.Time
 	return molecule.Run{}, molecule.Errorf(molecule.NotFound, "no run covers the slot %s", slot.UTC().Format(time.RFC3339))
 }
 
+const sqlRunBefore = `
+	SELECT id FROM runs
+	WHERE schedule_id = ?1 AND id < ?2 AND claimed_at <= ?3 AND COALESCE(ended_at > ?3, 1)
+	ORDER BY id DESC LIMIT 1`
+
+// RunBefore returns the run of the same schedule that was open when r was
+// claimed, the newest of them. NotFound says that none was.
+func (db *DB) RunBefore(ctx context.Context, r molecule.Run) (molecule.Run, error) {
+	rows, err := db.query(ctx, sqlRunBefore, r.ScheduleID, r.ID, stamp(r.ClaimedAt))
+	ids, err := all(rows, err, func(r rowScanner, id *string) error { return r.Scan(id) })
+	if err != nil {
+		return molecule.Run{}, err
+	}
+	if len(ids) == 0 {
+		return molecule.Run{}, molecule.Errorf(molecule.NotFound, "no run of the schedule was open before run %s", r.ID)
+	}
+	return db.Run(ctx, ids[0])
+}
+
 // sqlSpent sums what the runs of a scope have spent. Ids begin with the time
 // they were made, so that each scope is a range of one index; when the clock
 // went back they begin with a later one, so that the start of a run decides.
