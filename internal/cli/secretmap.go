@@ -213,7 +213,7 @@ func newSecretsRunbookCmd(a *app) *cobra.Command {
 			"the way back before that. No command in it has a value among its arguments.",
 		examples: "  molecli secrets map --sample | molecli secrets runbook FLY_API_TOKEN -f -\n" +
 			"  molecli secrets map --sample > secrets.yaml && molecli secrets runbook STRIPE_API_KEY -f secrets.yaml -o json",
-		args: exactly("NAME"),
+		args: exactly("NAME"), complete: o.names,
 		run: func(_ context.Context, args []string) error {
 			p, err := a.printer()
 			if err != nil {
@@ -224,6 +224,23 @@ func newSecretsRunbookCmd(a *app) *cobra.Command {
 	}.command()
 	o.flag(cmd)
 	return cmd
+}
+
+// names completes the names of the file that was typed before.
+func (o *mapFile) names(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	p, err := o.app.printer()
+	if err != nil || o.path == "" || o.path == "-" {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	f, err := o.read(p)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var all []cobra.Completion
+	for _, s := range f.Map.All() {
+		all = append(all, s.Name)
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (o *mapFile) runbook(p *printer, name string) error {

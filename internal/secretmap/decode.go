@@ -15,7 +15,7 @@ import (
 )
 
 // other is what to do when nothing better is known.
-const other = "molecli secrets map -o yaml prints what apply reads"
+const other = "molecli secrets map --sample shows how it is written"
 
 // decoder reads the nodes of one secret into its fields, by their names on the
 // wire. It goes on behind whatever cannot be read, so that one mistake does not
@@ -144,7 +144,7 @@ func (d decoder) unknownKey(key string, at ast.Node, of reflect.Type) {
 	key = molecule.Excerpt(printable(key), 40)
 	if slices.Contains([]string{"value", "secret", "password", "token"}, strings.ToLower(key)) {
 		d.fault(RuleValue, d.secret, at, "a map holds no values: "+key+" has no place here",
-			"molecli secrets set "+cmp.Or(d.secret, "NAME")+" --from-file -, change the value, and take it out of every copy of this file")
+			"take it out of every copy of this file, and change it: whoever read the file knows it")
 		return
 	}
 	known := slices.DeleteFunc(keysOf(of), func(k string) bool { return k == "" })

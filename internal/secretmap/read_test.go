@@ -41,13 +41,13 @@ more: {}
 	want := []string{
 		"m.yaml:4:5: TOKEN: there is no key \"rotate_evry\"\n    rotate_evry: 90d\n    ^~~~~~~~~~~\ndid you mean rotate_every?",
 		"m.yaml:5:12: TOKEN: grace: \"soon\" is no length of time\n    grace: soon\n           ^~~~\nwrite it as 90d, 36h or 1d12h",
-		"m.yaml:7:57: TOKEN: order is no whole number\n      - {kind: file, target: {path: /run/token}, order: first}\n                                                        ^~~~~\nmolecli secrets map -o yaml prints what apply reads",
-		"m.yaml:8:9: TOKEN: sinks is no mapping\n      - [file]\n        ^\nmolecli secrets map -o yaml prints what apply reads",
-		"m.yaml:9:33: TOKEN: alive is no list\n    verify: {kind: http, alive: 200, url: \"https://x\", hedaers: {}}\n                                ^~~\nmolecli secrets map -o yaml prints what apply reads",
+		"m.yaml:7:57: TOKEN: order is no whole number\n      - {kind: file, target: {path: /run/token}, order: first}\n                                                        ^~~~~\nmolecli secrets map --sample shows how it is written",
+		"m.yaml:8:9: TOKEN: sinks is no mapping\n      - [file]\n        ^\nmolecli secrets map --sample shows how it is written",
+		"m.yaml:9:33: TOKEN: alive is no list\n    verify: {kind: http, alive: 200, url: \"https://x\", hedaers: {}}\n                                ^~~\nmolecli secrets map --sample shows how it is written",
 		"m.yaml:9:56: TOKEN: there is no key \"hedaers\"\n    verify: {kind: http, alive: 200, url: \"https://x\", hedaers: {}}\n                                                       ^~~~~~~\ndid you mean headers?",
-		"m.yaml:10:13: TOKEN: danger is no list\n    danger: none\n            ^~~~\nmolecli secrets map -o yaml prints what apply reads",
+		"m.yaml:10:13: TOKEN: danger is no list\n    danger: none\n            ^~~~\nmolecli secrets map --sample shows how it is written",
 		"m.yaml:11:5: TOKEN: a map holds no values: value has no place here\n    value: [sealed]\n    ^~~~~\n" +
-			"molecli secrets set TOKEN --from-file -, change the value, and take it out of every copy of this file",
+			"take it out of every copy of this file, and change it: whoever read the file knows it",
 		"m.yaml:12:5: this is no secret\n  - just a text\n    ^~~~~~~~~~~\nwrite each as - name: NAME, and below it its other keys",
 		"m.yaml:16:1: there is no key \"more\"\nmore: {}\n^~~~\nthe only key here is secrets",
 	}

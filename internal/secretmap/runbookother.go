@@ -20,7 +20,7 @@ func (w *writer) fixed() {
 		step.Commands = append([]string{"printf %s " + quote(s.Literal) + " > new"}, step.Commands...)
 	}
 	w.step(step)
-	w.step(Step{Title: "See whether the map says so", Commands: []string{"molecli secrets lint"}, Expect: []string{"nothing is told of " + s.Name}})
+	w.step(Step{Title: "See whether the map says so", Commands: []string{"molecli secrets lint -f MAP"}, Expect: []string{"nothing is told of " + s.Name}})
 }
 
 // derived writes what is done when something changed of which a secret is made.
@@ -29,12 +29,12 @@ func (w *writer) derived() {
 	needs := Needs(s)
 	w.step(Step{
 		Title: "Change what it is made of, not itself", Text: []string{"It is made as: " + s.Template},
-		Commands: prefixed("molecli secrets runbook ", needs),
+		Commands: runbooksOf("", needs),
 		Expect:   []string{"the new part works beside the old one, so that both of the URLs do; come back here before the old one is ended"},
 	})
 	make := Step{
 		Title: "Make it of its parts", Text: w.dangersOf(molecule.DangerEncoding),
-		Commands: []string{`umask 077 && cd "$(mktemp -d)"`, "molecli secrets reveal " + s.Name + " --reason 'change by hand' > old"},
+		Commands: []string{`umask 077 && cd "$(mktemp -d)"`, paste("old", "the value of today")},
 		Expect:   []string{"cmp old new tells of a difference"},
 	}
 	make.Commands = append(append(make.Commands, w.fetch()...), assemble(s.Template)+" > new")
@@ -45,11 +45,11 @@ func (w *writer) derived() {
 	first := w.write()
 	w.after()
 	w.p.Back = append([]string{fmt.Sprintf("From step %d on copies differ until all are written. While the old part lives, the old value can be put back, the last first:", first)}, w.back()...)
-	step := Step{Title: "End the old part", Text: w.dangersOf(molecule.DangerHeldBack), Commands: prefixed("molecli secrets runbook ", needs)}
+	step := Step{Title: "End the old part", Text: w.dangersOf(molecule.DangerHeldBack), Commands: runbooksOf("", needs)}
 	step.Expect = []string{"every holder has acknowledged the new value; whoever has not is cut off"}
 	w.p.NoReturn = w.step(step)
 	w.p.Forward = fmt.Sprintf("From step %d on only the new value works.", w.p.NoReturn)
-	w.step(Step{Title: "Leave nothing behind", Commands: []string{"shred -u *", "molecli secrets map " + s.Name}})
+	w.step(Step{Title: "Leave nothing behind", Commands: []string{"shred -u *"}})
 }
 
 // root writes what is done to change a key that wraps other data: both have to
@@ -87,10 +87,11 @@ func (w *writer) root() {
 	w.keep()
 }
 
-func prefixed(prefix string, names []string) []string {
+// runbooksOf are the commands that print the runbooks of others; MAP is the file.
+func runbooksOf(indent string, names []string) []string {
 	all := make([]string, len(names))
 	for i, n := range names {
-		all[i] = prefix + n
+		all[i] = indent + "molecli secrets runbook " + n + " -f MAP"
 	}
 	return all
 }

@@ -175,11 +175,11 @@ func setServer(k molecule.SinkSpec, name, file string) []string {
 	case "kubernetes":
 		return []string{fmt.Sprintf(`kubectl -n %s patch secret %s --type merge --patch-file <(printf '{"data":{"%%s":"%%s"}}' %s "$(base64 -w0 %s)")`, quote(t("namespace")), quote(t("secret")), quote(name), file)}
 	case "agent":
-		return []string{"molecli secrets set " + quote(name) + " --from-file " + file}
+		return []string{"# the daemon hands " + name + " to agents; without it, give each of " + t("agents") + " the file " + file + " the way it was given the one before"}
 	case "webhook":
-		return []string{"# molecli signs the request to " + t("url") + ": molecli secrets rotate does this step, a person cannot"}
+		return []string{"# the request to " + t("url") + " is signed by a program: a person has it sent"}
 	case "exec":
-		return []string{"# " + t("command") + " is given JSON on standard input: molecli secrets rotate does this step, a person cannot"}
+		return []string{"# " + t("command") + " is given JSON on standard input: a person has it run"}
 	}
 	return nil
 }
@@ -243,7 +243,7 @@ func expectOf(k molecule.SinkSpec) string {
 	case "redis":
 		return "AUTH with the new password is answered OK, and with garbage WRONGPASS"
 	case "agent":
-		return "molecli secrets map shows each agent as equal; one that is paused stays different until it is resumed"
+		return "each agent works with it; one that is paused holds the old one until it is resumed"
 	case "file", "systemd", "envfile":
 		return "whoever reads " + t("path") + " reads the new value, and its owner and mode are as before"
 	}

@@ -43,16 +43,14 @@ func (w *writer) rotation() {
 
 // look is the step before anything is changed.
 func (w *writer) look() {
-	s := w.s
 	step := Step{
 		Title: "Look, and change nothing",
 		Text:  append(w.dangersOf(molecule.DangerCoupledOrder, molecule.DangerSilentFailure, molecule.DangerShadowed), "Work in a directory that nobody else can read, in bash."),
 		Commands: []string{
 			`umask 077 && cd "$(mktemp -d)"`,
-			"molecli secrets map " + s.Name,
-			"molecli secrets reveal " + s.Name + " --reason 'change by hand' > old",
+			paste("old", "the value of today"),
 		},
-		Expect: []string{"the map shows no copy that is different: if one is, find out who changed it before you go on"},
+		Expect: []string{"nobody is changing it at the same time, and no copy holds another value than that of today: ask its owner"},
 	}
 	step.Commands = append(step.Commands, w.fetch()...)
 	w.step(step)
@@ -63,7 +61,7 @@ func (w *writer) look() {
 func (w *writer) fetch() []string {
 	var lines []string
 	for _, name := range w.others() {
-		lines = append(lines, fmt.Sprintf("molecli secrets reveal %s --reason 'change of %s by hand' > %s", name, w.s.Name, name))
+		lines = append(lines, paste(name, "the value of "+name))
 	}
 	i := slices.IndexFunc(w.s.Sinks, func(k molecule.SinkSpec) bool { return k.Kind == "fly" && k.Credential != "" })
 	if i < 0 {
@@ -122,7 +120,7 @@ func (w *writer) make() int {
 		step.Commands = []string{generate(*s.Generator) + " > new"}
 	case s.Class == molecule.SecretConfig:
 		step.Text = append(step.Text, "Write it into the file new, without a line break at its end.")
-		step.Commands = []string{`read -r line && printf %s "$line" > new`}
+		step.Commands = []string{paste("new", "the new value")}
 	case s.Mint != nil && s.Mint.Kind == molecule.ProbeExec:
 		step.Text = append(step.Text, sentence(s.Mint.Text))
 		step.Commands = []string{words(s.Mint.Command) + " > new"}
@@ -131,7 +129,7 @@ func (w *writer) make() int {
 			step.Text = append(step.Text, "At the provider: "+ended(s.Mint.Text))
 		}
 		step.Text = append(step.Text, "Paste it without showing it; the line break does not come with it.")
-		step.Commands = []string{`read -rs line && printf %s "$line" > new`}
+		step.Commands = []string{paste("new", "the new value")}
 	}
 	step.Expect = []string{"wc -c < new is what the provider says, and cmp old new tells of a difference"}
 	if s.Generator != nil {
@@ -179,7 +177,7 @@ func (w *writer) after() {
 		made, _ := w.m.Secret(name)
 		w.step(Step{
 			Title: "Write " + name + " anew, which it goes into", Text: []string{"It is made as: " + made.Template},
-			Commands: []string{"molecli secrets runbook " + name},
+			Commands: []string{"molecli secrets runbook " + name + " -f MAP"},
 		})
 	}
 }
@@ -198,7 +196,6 @@ func (w *writer) prove(title, file string, first bool) Step {
 		}
 	case molecule.ProbeSink:
 		step.Expect = []string{"each copy that can be read is byte for byte the new value"}
-		step.Commands = []string{"molecli secrets map " + w.s.Name}
 	default:
 		step.Commands = append(step.Commands, `printf %s "control-$RANDOM$RANDOM" | `+words(p.Command)+`; echo $?`)
 		step.Expect = []string{"the first prints 0", "the second, the control, does not: when it prints 0 as well the probe proves nothing; stop and find another"}
@@ -251,16 +248,21 @@ func (w *writer) back() []string {
 
 // backOfMade names what goes back with what is made of the secret.
 func (w *writer) backOfMade() []string {
-	return prefixed("  molecli secrets runbook ", MadeOf(w.m, w.s.Name))
+	return runbooksOf("  ", MadeOf(w.m, w.s.Name))
 }
 
 // keep is the last step.
 func (w *writer) keep() {
 	w.step(Step{
-		Title: "Tell the daemon, and leave nothing behind", Text: []string{"Then the next one sees when it was changed, and the map compares with the right value."},
-		Commands: []string{"molecli secrets set " + w.s.Name + " --from-file new", "shred -u *", "molecli secrets map " + w.s.Name},
-		Expect:   []string{"the version is one more, and nothing is overdue"},
+		Title: "Leave nothing behind", Text: []string{"Keep the new value where its owner keeps it, and write down when it was changed and by whom."},
+		Commands: []string{"shred -u *"},
 	})
+}
+
+// paste is a command that takes a value into a file, without showing it and
+// without the line break behind it.
+func paste(file, what string) string {
+	return `read -rsp ` + quote(what+": ") + ` line && printf %s "$line" > ` + file
 }
 
 // statuses writes HTTP statuses.

@@ -119,7 +119,7 @@ func (t Template) Render(value func(Ref) (molecule.Secret, bool)) (molecule.Secr
 		v, ok := value(*p.ref)
 		if !ok {
 			return molecule.Secret{}, molecule.Errorf(molecule.NotFound, "there is no value of %s", p.ref.Name).
-				WithHint("molecli secrets set %s --from-file -", p.ref.Name)
+				WithHint("give %s a value first", p.ref.Name)
 		}
 		b.WriteString(encode(p.ref.Encoding, v.Reveal()))
 	}
