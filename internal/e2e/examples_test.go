@@ -67,6 +67,10 @@ func examplesOf() map[string]typed {
 		"molecli schedule remove hello":  {exit: 2, says: "add --yes"},
 		"moleculed serve":                {forever: true},
 		"moleculed serve --data-dir ./d": {forever: true},
+		"moleculed healthcheck":          {exit: 6, says: "nobody answers"}, // the daemon listens elsewhere
+		"moleculed healthcheck --listen unix:///run/moleculed/moleculed.sock": {},
+		// A test's own programs are where no service could see them.
+		"moleculed install-service --print --allow-write /srv/agents": {exit: 2, says: "it has no access to"},
 	}
 }
 
@@ -168,7 +172,7 @@ func newStage(t *testing.T, sc scene) *stage {
 	if sc == usual {
 		token = s.token()
 	}
-	s.instead = strings.NewReplacer("/etc/moleculed/", dir+"/etc/", "3f9a", token,
+	s.instead = strings.NewReplacer("/etc/moleculed/", dir+"/etc/", "unix:///run/moleculed/moleculed.sock", s.socket(), "3f9a", token,
 		"http://127.0.0.1:7420", tcp, "https://agents.example.com", tcp)
 	s.lay(sc)
 	return s
