@@ -38,7 +38,7 @@ simulate: ## years and accidents in virtual time on the real store: ten years, 1
 	MOLECULE_SIMULATE=all $(GO) test -count=1 -timeout 3h -run Simulation -v ./internal/registry
 
 bench: build ## every figure of docs/benchmarks.md, with the command beside it
-	bash scripts/bench
+	bash scripts/bench/run
 
 fuzz: ## each fuzz target for a minute
 	bash scripts/fuzz 60s

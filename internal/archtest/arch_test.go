@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"io"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -155,7 +156,8 @@ func skipped(name, p, root string) bool {
 	if p == root {
 		return false
 	}
-	return name == "testdata" || name == "node_modules" || name == "tools" || name == "peers" || strings.HasPrefix(name, ".")
+	_, err := os.Stat(filepath.Join(p, "go.mod")) // a module of its own
+	return err == nil || name == "testdata" || name == "node_modules" || strings.HasPrefix(name, ".")
 }
 
 // imports returns the paths a file imports.
