@@ -10,7 +10,7 @@ import (
 )
 
 // Lint returns what is wrong with a map, or dangerous in it, in its order. It
-// knows nothing of values; see [LintKnown].
+// knows nothing of values.
 func Lint(m molecule.SecretMap) []Finding {
 	l := &linter{m: m, entries: entries(m), names: make(map[string]int)}
 	for l.at = range l.entries {

@@ -34,9 +34,6 @@ const (
 	RuleEmpty        = "empty"
 	RuleEvidence     = "evidence"
 	RulePath         = "path"
-	RuleReused       = "reused"
-	RuleOverdue      = "overdue"
-	RuleDiffer       = "copies-differ"
 )
 
 // Rules lists them.
@@ -66,9 +63,6 @@ func Rules() []Rule {
 		{RuleEmpty, "an empty value where nobody would notice", false},
 		{RuleEvidence, "a danger that says nothing of where it is known from", false},
 		{RulePath, "a path that depends on where the daemon was started", false},
-		{RuleReused, "one value of two secrets", false},
-		{RuleOverdue, "a secret that should have been changed", false},
-		{RuleDiffer, "copies that hold different values", false},
 	}
 }
 
