@@ -209,6 +209,8 @@ func TestDeliver_judgesWhatACardPointsAt(t *testing.T) {
 		{"the agent's place by address", molecule.URLOwnerAgent, "$URL/1.0/json", mayNot},
 		{"the operator's place", molecule.URLOwnerOperator, "$URL/1.0/json", ""},
 		{"the operator's place by name", molecule.URLOwnerOperator, "$NAME/1.0/json", ""},
+		{"the place of what started the agent", molecule.URLOwnerProvisioner, "$URL/1.0/json", ""},
+		{"elsewhere than where that started it", molecule.URLOwnerProvisioner, "http://127.0.0.1:9/1.0/json", mayNot},
 		{"another port here", molecule.URLOwnerOperator, "http://127.0.0.1:9/1.0/json", mayNot},
 		{"credentials of the platform", molecule.URLOwnerOperator, "http://169.254.169.254/", mayNot},
 		{"credentials of the platform", molecule.URLOwnerAgent, "http://169.254.169.254/", mayNot},

@@ -84,9 +84,9 @@ func parseHandle(handle string, a molecule.Agent) (endpoint, string, error) {
 }
 
 // classOf says what raw, which a card or the operator wrote, may point at. Only
-// the host and port that an operator stored are the operator's.
+// the host and port that an operator, or what started the agent, stored are theirs.
 func classOf(a molecule.Agent, raw string) (netguard.Class, string) {
-	if a.URLOwner == molecule.URLOwnerOperator {
+	if a.URLOwner == molecule.URLOwnerOperator || a.URLOwner == molecule.URLOwnerProvisioner {
 		stored, serr := url.Parse(a.URL)
 		asked, aerr := url.Parse(raw)
 		if serr == nil && aerr == nil {
