@@ -233,6 +233,38 @@ func TestRouter_whatIsNoRouteIsTheOrdinaryNotFound(t *testing.T) {
 	}
 }
 
+func TestChain_nothingThatCouldAnswerStandsBeforeTheGuard(t *testing.T) {
+	t.Parallel()
+	var met []string
+	s := &Server{Deps: Deps{Guard: func(next http.Handler) http.Handler { return next }, Log: slog.New(slog.DiscardHandler)}}
+	for _, l := range s.layers() {
+		met = append(met, l.name)
+	}
+	if diff := cmp.Diff([]string{"recover", "request id", "security headers", "guard", "limits"}, met); diff != "" {
+		t.Errorf("the order (-want +got):\n%s", diff)
+	}
+	// And the chain keeps to it: who stands before the guard has not looked at
+	// the body, and who stands behind it is not reached when it refuses.
+	s.Guard = func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if w.Header().Get(wire.HeaderRequestID) == "" || w.Header().Get("X-Content-Type-Options") == "" {
+				t.Error("the guard answers before the answer is marked")
+			}
+			n, err := io.Copy(io.Discard, r.Body)
+			if err != nil || n != 2*wire.MaxBodyBytes {
+				t.Errorf("the body is bounded before the guard: %d bytes, %v", n, err)
+			}
+			panic("the guard is broken")
+		})
+	}
+	w := httptest.NewRecorder()
+	s.chain(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the router was reached past the guard") })).
+		ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/v1/agents", strings.NewReader(strings.Repeat("x", 2*wire.MaxBodyBytes))))
+	if w.Code != http.StatusInternalServerError {
+		t.Errorf("a guard that panics is answered with %d", w.Code)
+	}
+}
+
 func TestChain_everyAnswerIsMarked(t *testing.T) {
 	t.Parallel()
 	f := newFace(services{})

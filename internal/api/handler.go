@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"path"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,27 @@ const requestLimit = 60 * time.Second
 // chain puts everything that comes before the routes around next. The order is
 // part of the security rules: nothing that could answer stands before the guard.
 func (s *Server) chain(next http.Handler) http.Handler {
-	return s.recoverPanic(requestID(securityHeaders(s.Guard(limits(next)))))
+	for _, l := range slices.Backward(s.layers()) {
+		next = l.wrap(next)
+	}
+	return next
+}
+
+// layer is what every request passes on its way in.
+type layer struct {
+	name string
+	wrap func(next http.Handler) http.Handler
+}
+
+// layers returns them, the first one outermost.
+func (s *Server) layers() []layer {
+	return []layer{
+		{"recover", s.recoverPanic},
+		{"request id", requestID},
+		{"security headers", securityHeaders},
+		{"guard", s.Guard},
+		{"limits", limits},
+	}
 }
 
 // recoverPanic answers 500 for a handler that panicked and keeps serving. It is

@@ -42,6 +42,15 @@ type route struct {
 	handle handler
 }
 
+// Routes returns every route of the table as METHOD /path, for what walks them.
+func Routes() []string {
+	var all []string
+	for _, rt := range new(Server).routes() {
+		all = append(all, rt.method+" "+rt.path)
+	}
+	return all
+}
+
 // routes returns the table of everything the daemon answers.
 func (s *Server) routes() []route {
 	const (

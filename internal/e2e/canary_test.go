@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -13,11 +14,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/molecule-ai/molecli/internal/api"
 	"github.com/molecule-ai/molecli/internal/client"
+	"github.com/molecule-ai/molecli/internal/platform"
 )
 
 // canary is a secret whose value must turn up nowhere but where it belongs.
@@ -97,13 +103,15 @@ func TestCanary_turnsUpNowhere(t *testing.T) {
 	a.command("", a.words("--endpoint", tcp)...)
 	a.misuse(tcp)
 	a.routes(tcp)
+	a.examples(tcp)
 	l.kill(os.Interrupt)
 	a.said["log"] = []byte(l.log.String())
+	a.crash()
 	if !strings.Contains(l.log.String(), "level=DEBUG") {
 		t.Error("the log has no debug lines: it was not as loud as it can be")
 	}
 	a.files()
-	if len(a.said) < 60 {
+	if len(a.said) < 800 {
 		t.Errorf("only %d places were looked at", len(a.said))
 	}
 	for where, text := range a.said {
@@ -195,40 +203,98 @@ func (a *aviary) misuse(tcp string) {
 // routes asks over TCP with every token, in the right header and in wrong ones.
 func (a *aviary) routes(tcp string) {
 	a.t.Helper()
-	paths := []string{
-		"/health?verbose", "/ready", "/metrics", "/admin/liveness", "/v1/status", "/v1/whoami", "/v1/agents", "/v1/schedules", "/v1/runs", "/v1/events",
-		"/v1/incidents", "/v1/audit", "/v1/tokens", "/v1/nothing", "/v1/agents/nobody",
-		"/registry/register", "/registry/heartbeat", "/workspaces", "/workspaces/nobody/state", "/workspaces/nobody/a2a", "/ws",
+	all := append(api.Routes(), "GET /health?verbose", "GET /v1/nothing", "POST /v1/nothing")
+	for _, rt := range new(platform.Face).Routes() {
+		all = append(all, rt.Method+" "+rt.Path)
 	}
+	if len(all) < 60 {
+		a.t.Errorf("only %d routes are known", len(all))
+	}
+	named := regexp.MustCompile(`\{[^}]*\}`)
 	for _, c := range a.canaries {
-		paths := paths
+		all := all
 		if strings.Contains(c.name, "wrong") {
-			paths = paths[:4]
+			all = all[:4]
 		}
 		for _, header := range []string{"Authorization", "X-Api-Key"} {
-			for _, path := range paths {
-				for _, method := range []string{http.MethodGet, http.MethodPost} {
-					a.request(method, tcp+path, header, "Bearer "+c.value)
-				}
+			for _, rt := range all {
+				method, path, _ := strings.Cut(rt, " ")
+				a.request(method, tcp+named.ReplaceAllString(path, "nobody"), header, "Bearer "+c.value)
 			}
 		}
 	}
 }
 
+// examples types every example of the help with the token of an administrator.
+func (a *aviary) examples(tcp string) {
+	a.t.Helper()
+	if err := os.Mkdir(filepath.Join(a.dir, "elsewhere"), 0o700); err != nil {
+		a.t.Fatal(err)
+	}
+	how := examplesOf()
+	for _, e := range examplesIn(a.t, "molecli", cliHelp) {
+		if how[e.text].forever || how[e.command].forever {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(a.t.Context(), time.Minute) // whatever goes wrong
+		cmd := exec.CommandContext(ctx, "bash", "-c", e.text)
+		cmd.Dir, cmd.WaitDelay = filepath.Join(a.dir, "elsewhere"), 5*time.Second
+		cmd.Env = append(os.Environ(), "PATH="+a.dir+":"+os.Getenv("PATH"), "HOME="+a.dir, "XDG_CONFIG_HOME="+a.dir, "MOLECULE_NO_INPUT=true",
+			"MOLECULE_ENDPOINT="+tcp, "MOLECULE_TOKEN_FILE="+filepath.Join(a.data, "admin.token"), "MOLECULE_DEBUG=true")
+		out, _ := cmd.CombinedOutput() // its status is of no interest
+		cancel()
+		a.said[e.text] = out
+	}
+}
+
+// crash ends the daemon as a crash does, with a dump of what all of it is doing
+// while a token is in use.
+func (a *aviary) crash() {
+	a.t.Helper()
+	l := a.loud()
+	ctx := a.t.Context()
+	a.eventually("the daemon to be ready again", func() bool { _, err := a.client.Status(ctx); return err == nil })
+	status, err := a.client.Status(ctx)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	tcp := status.Listen[slices.IndexFunc(status.Listen, func(s string) bool { return strings.HasPrefix(s, "http") })]
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, tcp+"/v1/events", nil)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+a.canaries[0].value)
+	open, err := http.DefaultClient.Do(r) // stays open
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	defer open.Body.Close()
+	l.kill(syscall.SIGQUIT)
+	if !strings.Contains(l.log.String(), "goroutine ") {
+		a.t.Error("there was no dump")
+	}
+	a.said["crash"] = []byte(l.log.String())
+}
+
 func (a *aviary) request(method, target, header, value string) {
 	a.t.Helper()
-	r, err := http.NewRequestWithContext(a.t.Context(), method, target, strings.NewReader("{"))
+	ctx, cancel := context.WithTimeout(a.t.Context(), time.Second) // streams would go on
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader("{"))
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	r.Header.Set(header, value)
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
+		if ctx.Err() != nil {
+			return // it waits for what may come
+		}
 		a.t.Fatal(err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		a.t.Fatal(err)
 	}
 	a.said[fmt.Sprintf("%s %s #%d", method, target, len(a.said))] = fmt.Appendf(body, "%v", res.Header)
