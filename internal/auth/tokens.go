@@ -31,29 +31,15 @@ type Tokens struct {
 // LoadTokens reads every token from the store. When that fails nobody has
 // access, and the daemon should not start.
 func LoadTokens(ctx context.Context, store Store) (*Tokens, error) {
-	ts := &Tokens{}
-	if err := ts.Reload(ctx, store); err != nil {
-		return nil, err
-	}
-	return ts, nil
-}
-
-// Reload replaces what is known by what the store holds. When the store cannot
-// be read nothing changes.
-func (ts *Tokens) Reload(ctx context.Context, store Store) error {
 	all, err := store.Tokens(ctx)
 	if err != nil {
-		return fmt.Errorf("load tokens: %w", err)
+		return nil, fmt.Errorf("load tokens: %w", err)
 	}
-	byID := make(map[string]molecule.Token, len(all))
+	ts := &Tokens{byID: make(map[string]molecule.Token, len(all))}
 	for _, t := range all {
-		byID[t.ID] = t
+		ts.byID[t.ID] = t
 	}
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	ts.byID = byID
-	ts.tell()
-	return nil
+	return ts, nil
 }
 
 // Changed returns a channel that is closed when a token was added or revoked

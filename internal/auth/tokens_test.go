@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -109,17 +108,6 @@ func TestTokens_followTheStore(t *testing.T) {
 	first.RevokedAt = noon
 	ts.Put(first)
 	know("revoked", false, true)
-
-	s.err = errors.New("disk on fire")
-	if err := ts.Reload(t.Context(), s); !errors.Is(err, s.err) {
-		t.Errorf("Reload = %v, want the store's error", err)
-	}
-	know("a reload that failed", false, true)
-	s.err, s.tokens = nil, []molecule.Token{first}
-	if err := ts.Reload(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	know("reloaded", false, false)
 }
 
 func TestLoadTokens_isNoAccessWhenTheStoreFails(t *testing.T) {

@@ -302,9 +302,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		stop(failed)
 	})
 
-	err := firstToken(ctx, d.store, d.dir, d.log)
-	if err == nil {
-		err = d.tokens.Reload(ctx, d.store)
+	first, err := firstToken(ctx, d.store, d.dir, d.log)
+	if first != nil {
+		d.tokens.Put(*first)
 	}
 	if err == nil {
 		d.log.Info("serving", "version", molecule.Version(), "data_dir", d.dir, "listen", d.listening())

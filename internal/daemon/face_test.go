@@ -170,7 +170,7 @@ func TestFirstToken_isMadeAlsoWhenOnlyAgentsHaveOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := firstToken(t.Context(), store, dir, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := firstToken(t.Context(), store, dir, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, tokenFile)); err != nil {

@@ -49,7 +49,8 @@ func Init(ctx context.Context, cfg Config, path string, log *slog.Logger) (Made,
 		made.Config = filepath.Join(dir, "moleculed.yaml")
 	}
 	err = withWriter(ctx, store, func(ctx context.Context) error {
-		return firstToken(ctx, store, dir, log)
+		_, err := firstToken(ctx, store, dir, log)
+		return err
 	})
 	if cerr := store.Close(); err == nil {
 		err = cerr
@@ -74,37 +75,38 @@ func withWriter(ctx context.Context, store *sqlite.DB, do func(context.Context) 
 }
 
 // firstToken makes the administrator's token when no operator has a live
-// one, and writes it to a file only its owner can read.
-func firstToken(ctx context.Context, store *sqlite.DB, dir string, log *slog.Logger) error {
+// one, and writes it to a file only its owner can read. It returns nil when it
+// made none.
+func firstToken(ctx context.Context, store *sqlite.DB, dir string, log *slog.Logger) (*molecule.Token, error) {
 	now := molecule.Now()
 	tokens, err := store.Tokens(ctx)
 	if err != nil {
-		return fmt.Errorf("read tokens: %w", err)
+		return nil, fmt.Errorf("read tokens: %w", err)
 	}
 	for _, t := range tokens {
 		if t.Kind == molecule.TokenOperator && t.Live(now) {
-			return nil
+			return nil, nil
 		}
 	}
 	token, secret, err := auth.Mint(molecule.TokenOperator, "admin", []molecule.Scope{molecule.ScopeAdmin}, now, now.Add(firstTokenLife))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	token.CreatedBy = molecule.Daemon().Name
 	// The file first: a token in the store that nobody holds could never be used,
 	// and would keep the next start from making one.
 	path := filepath.Join(dir, tokenFile)
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return molecule.Errorf(molecule.Forbidden, "cannot replace %s: %v", path, err)
+		return nil, molecule.Errorf(molecule.Forbidden, "cannot replace %s: %v", path, err)
 	}
 	if err := auth.WriteTokenFile(path, secret); err != nil {
-		return err
+		return nil, err
 	}
 	if err := store.CreateToken(ctx, &token); err != nil {
-		return fmt.Errorf("store the first token: %w", err)
+		return nil, fmt.Errorf("store the first token: %w", err)
 	}
 	log.Info("made the first token", "file", path, "expires_at", token.ExpiresAt)
-	return nil
+	return &token, nil
 }
 
 // newLogger returns the logger the configuration asks for.
