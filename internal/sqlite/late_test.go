@@ -121,7 +121,7 @@ func TestLateSlots_aDamagedSlotIsLate(t *testing.T) {
 func alerts(t *testing.T, dir, name string) string {
 	t.Helper()
 	var due, alert sql.NullString
-	err := raw(t, dir).QueryRow(`SELECT due_at, alert_after FROM schedules WHERE name = ?`, name).Scan(&due, &alert)
+	err := raw(t, dir).QueryRow(`SELECT due_at, alert_after FROM schedules WHERE name = ? ORDER BY removed_at IS NULL DESC`, name).Scan(&due, &alert)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,6 +202,18 @@ func TestAlertAfter_isKeptByEveryWriter(t *testing.T) {
 		{"a third resume", resume, "30s"},
 		{"quarantine", breakThrice, "none"},
 		{"a fourth resume", resume, "30s"},
+		{"an import that changes it", func() error {
+			return db.ImportSchedules(t.Context(), nil, []string{sched.ID}, func(s *molecule.Schedule) (bool, error) {
+				s.NextSlot, s.DueAt = noon.Add(3*time.Hour), noon.Add(3*time.Hour+5*time.Second)
+				return true, nil
+			})
+		}, "30s"},
+		{"its removal, to be imported anew", func() error { return db.RemoveSchedule(t.Context(), "hello", nil) }, "none"},
+		{"an import that makes it", func() error {
+			s := newSchedules(agent, 1)[0]
+			s.Name, s.DueAt = "hello", s.NextSlot.Add(7*time.Second)
+			return db.ImportSchedules(t.Context(), []*molecule.Schedule{s}, nil, nothingChanged)
+		}, "30s"},
 		{"its removal", func() error { return db.RemoveSchedule(t.Context(), "hello", nil) }, "none"},
 	}
 	for _, s := range steps {
