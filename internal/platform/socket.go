@@ -51,14 +51,16 @@ func (f *Face) socket(w http.ResponseWriter, c call) error {
 	if f.open.Add(1) > maxSockets {
 		return molecule.Errorf(molecule.Unavailable, "%d sockets are open, which is the most", maxSockets)
 	}
+	// Counted before it leaves the server's hands: who waits for sockets when the
+	// daemon stops does so once the server has let go of every connection.
+	f.sockets.Add(1)
+	defer f.sockets.Done()
 	// What the header Origin says neither opens nor closes: there is no cookie that
 	// a foreign page could ride on, and every request has proved its token.
 	conn, err := websocket.Accept(w, c.Request, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return nil // Accept has answered
 	}
-	f.sockets.Add(1)
-	defer f.sockets.Done()
 	s := &socket{face: f, call: c, conn: conn, names: map[string]string{}}
 	s.serve(c.Context(), after)
 	return nil
