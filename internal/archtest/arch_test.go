@@ -32,9 +32,10 @@ var layers = map[string][]string{ // never written
 	"internal/term":       {"L0"},
 	"internal/audit":      {"L0", "internal/supervised"},
 	"internal/systemd":    {},
-	"internal/secretmap":  {"L0"},
+	"internal/textfile":   {},
+	"internal/secretmap":  {"L0", "internal/textfile"},
 
-	"internal/schedulefile": {"L0", "internal/cron"},
+	"internal/schedulefile": {"L0", "internal/cron", "internal/textfile"},
 
 	"internal/sqlite":    {"L0", "L1"},
 	"internal/client":    {"L0", "L1"},
@@ -74,7 +75,7 @@ var homes = map[string][]string{ // never written
 	"github.com/spf13/cobra":              {"internal/cli", "internal/daemon"},
 	"github.com/spf13/pflag":              {"internal/cli", "internal/daemon"},
 	"github.com/spf13/viper":              {"internal/cli", "internal/daemon"},
-	"github.com/goccy/go-yaml":            {"internal/cli", "internal/daemon", "internal/schedulefile", "internal/secretmap"},
+	"github.com/goccy/go-yaml":            {"internal/cli", "internal/daemon", "internal/schedulefile", "internal/secretmap", "internal/textfile"},
 	"charm.land/lipgloss/v2":              {"internal/term"},
 	"github.com/charmbracelet/":           {"internal/term"},
 	"golang.org/x/term":                   {"internal/term"},

@@ -37,6 +37,17 @@ func (p *printer) readPrompt(flag string) (string, error) {
 	return text, molecule.ValidatePrompt(text)
 }
 
+// readInput reads at most max bytes of a file, or of standard input for "-", and
+// returns what to call it.
+func readInput(p *printer, path string, max int64) (name string, raw []byte, err error) {
+	if path == "-" {
+		raw, err = io.ReadAll(io.LimitReader(p.In, max))
+		return "stdin", raw, err
+	}
+	raw, err = readBounded(path, max)
+	return path, raw, err
+}
+
 // readBounded reads at most max bytes of a file. The error does not name it.
 func readBounded(path string, max int64) ([]byte, error) {
 	f, err := os.Open(path)

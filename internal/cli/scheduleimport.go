@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -118,15 +117,8 @@ func (o *scheduleImport) run(ctx context.Context) error {
 
 // read reads the file or standard input.
 func (o *scheduleImport) read(p *printer) (*schedulefile.File, error) {
-	var raw []byte
-	var err error
-	o.file.Name, o.file.Format = o.path, schedulefile.Format(o.format)
-	if o.path == "-" {
-		o.file.Name = "stdin"
-		raw, err = io.ReadAll(io.LimitReader(p.In, schedulefile.MaxBytes+1))
-	} else {
-		raw, err = readBounded(o.path, schedulefile.MaxBytes+1)
-	}
+	name, raw, err := readInput(p, o.path, schedulefile.MaxBytes+1)
+	o.file.Name, o.file.Format = name, schedulefile.Format(o.format)
 	if err != nil {
 		return nil, molecule.Errorf(molecule.Invalid, "%s cannot be read", o.file.Name).WithCause(err).
 			WithHint("molecli schedule import FILE, or - for standard input")

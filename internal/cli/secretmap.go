@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"io"
 	"strconv"
 	"strings"
 
@@ -39,19 +38,11 @@ func (o *mapFile) flag(cmd *cobra.Command) {
 
 // read reads the file.
 func (o *mapFile) read(p *printer) (*secretmap.File, error) {
-	var raw []byte
-	var err error
-	name := o.path
-	switch o.path {
-	case "":
+	if o.path == "" {
 		return nil, molecule.Errorf(molecule.Invalid, "which map? Say -f FILE, or - for standard input").
 			WithHint("molecli secrets map --sample > secrets.yaml prints one to begin with")
-	case "-":
-		name = "stdin"
-		raw, err = io.ReadAll(io.LimitReader(p.In, secretmap.MaxBytes+1))
-	default:
-		raw, err = readBounded(o.path, secretmap.MaxBytes+1)
 	}
+	name, raw, err := readInput(p, o.path, secretmap.MaxBytes+1)
 	if err != nil {
 		return nil, molecule.Errorf(molecule.Invalid, "%s cannot be read", name).WithCause(err).
 			WithHint("molecli secrets map --sample > secrets.yaml prints one to begin with")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/molecule-ai/molecli/internal/cron"
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // crontab is a crontab as far as it is read. What a line of it says holds for
@@ -42,7 +43,7 @@ func readCrontab(f *File, o Options) error {
 			c.readVariable(text)
 			c.comment = ""
 		case c.badTZ > 0:
-			c.refuse(Place{Line: c.line}, "mend that line first", fmt.Sprintf("its time zone is that of line %d, which is not known", c.badTZ))
+			c.refuse(textfile.Place{Line: c.line}, "mend that line first", fmt.Sprintf("its time zone is that of line %d, which is not known", c.badTZ))
 		default:
 			c.Unzoned = c.Unzoned || c.tz == ""
 			c.readEntry(text, body, cmp.Or(c.tz, c.usual))
@@ -121,7 +122,7 @@ func (c *crontab) readVariable(text string) {
 	zone, entry := cutWord(value)
 	switch {
 	case name != "CRON_TZ" && (name != "TZ" || entry == ""):
-		c.Ignored = append(c.Ignored, Fault{Place: Place{Line: c.line}, Message: name + " has no effect here: " + whyIgnored(name)})
+		c.Ignored = append(c.Ignored, Fault{Place: textfile.Place{Line: c.line}, Message: name + " has no effect here: " + whyIgnored(name)})
 	case entry == "": // of the lines below
 		c.tz, c.badTZ = "", 0
 		if !c.readZone(text, zone, &c.tz) {
@@ -165,15 +166,15 @@ func (c *crontab) readZone(text, zone string, tz *string) bool {
 }
 
 // refuse tells of an entry that cannot be read.
-func (c *crontab) refuse(p Place, hint, message string) {
+func (c *crontab) refuse(p textfile.Place, hint, message string) {
 	c.Faulty++
 	c.fault(p, hint, message)
 }
 
 // placeOf returns where a part of the line is.
-func (c *crontab) placeOf(text, part string) Place {
+func (c *crontab) placeOf(text, part string) textfile.Place {
 	at := max(strings.Index(text, part), 0)
-	return Place{Line: c.line, Column: runes(text[:at]) + 1, Width: runes(part)}
+	return textfile.Place{Line: c.line, Column: runes(text[:at]) + 1, Width: runes(part)}
 }
 
 // readEntry reads the entry that body is, a part of the line, in a zone.
@@ -189,7 +190,7 @@ func (c *crontab) readEntry(text, body, tz string) {
 			fmt.Sprintf("it has %d of 5 fields and no prompt", n))
 		return
 	case command == "":
-		c.refuse(Place{Line: c.line, Column: runes(text) + 1, Width: 1}, "write what the agent is told behind "+expr, "it has no prompt")
+		c.refuse(textfile.Place{Line: c.line, Column: runes(text) + 1, Width: 1}, "write what the agent is told behind "+expr, "it has no prompt")
 		return
 	}
 	prompt := expandPercent(command)

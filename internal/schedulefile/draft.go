@@ -8,6 +8,7 @@ import (
 
 	"github.com/molecule-ai/molecli/internal/cron"
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // draft is a schedule while its keys are read, in whatever order.
@@ -126,7 +127,7 @@ func (d *draft) setBound(key, text string) error {
 }
 
 func unknownKey(key string, known []string) error {
-	shown := molecule.Excerpt(printable(key), 40)
+	shown := molecule.Excerpt(textfile.Printable(key), 40)
 	if isMade(key) {
 		return molecule.Errorf(molecule.Invalid, "%s is what the daemon makes of a schedule", shown).
 			WithHint("leave it out; molecli schedule export prints what can be said")
@@ -144,7 +145,7 @@ func truth(into *bool, text string) error {
 		*into = text == "true"
 		return nil
 	}
-	return molecule.Errorf(molecule.Invalid, "%q is neither true nor false", molecule.Excerpt(printable(text), 40)).WithHint("write true or false")
+	return molecule.Errorf(molecule.Invalid, "%q is neither true nor false", molecule.Excerpt(textfile.Printable(text), 40)).WithHint("write true or false")
 }
 
 func whole(into *int, text string) error {
@@ -157,7 +158,7 @@ func whole(into *int, text string) error {
 }
 
 func notANumber(text string) error {
-	return molecule.Errorf(molecule.Invalid, "%q is not a number", molecule.Excerpt(printable(text), 40)).WithHint("write digits, such as 10")
+	return molecule.Errorf(molecule.Invalid, "%q is not a number", molecule.Excerpt(textfile.Printable(text), 40)).WithHint("write digits, such as 10")
 }
 
 // finish completes the schedule with what its keys say together. It reports
@@ -230,7 +231,7 @@ func (d *draft) missing(fault func(key string, err error)) {
 func absolute(text, tz string) (time.Time, error) {
 	at, err := cron.ParseAt(text, tz, time.Time{})
 	if err == nil && (text[0] < '0' || text[0] > '9') {
-		err = molecule.Errorf(molecule.Invalid, "%q would be another instant each time the file is read", molecule.Excerpt(printable(text), 40)).
+		err = molecule.Errorf(molecule.Invalid, "%q would be another instant each time the file is read", molecule.Excerpt(textfile.Printable(text), 40)).
 			WithHint("write it as 2026-12-01T08:00 on the clock of tz, or as 2026-12-01T08:00:00Z")
 	}
 	return at, err
@@ -244,7 +245,7 @@ func Until(text, tz string) (time.Time, error) {
 	}
 	until, err := cron.ParseAt(text, tz, time.Time{})
 	if err != nil || text[0] < '0' || text[0] > '9' {
-		return until, molecule.Errorf(molecule.Invalid, "%q is no time", molecule.Excerpt(printable(text), 40)).
+		return until, molecule.Errorf(molecule.Invalid, "%q is no time", molecule.Excerpt(textfile.Printable(text), 40)).
 			WithHint("write it as 2026-12-31 or 2026-12-31T18:00 in the zone of the schedule, or as RFC 3339")
 	}
 	return until, nil

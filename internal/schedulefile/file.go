@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // MaxBytes is how large a file may be.
@@ -51,13 +52,9 @@ type Entry struct {
 	Faulty bool // part of it is among the faults of the file: it may be judged, and not be used
 }
 
-// Place is a part of a line. Line and Column count from 1, Column and Width in
-// characters; a Column of 0 is the whole line.
-type Place struct{ Line, Column, Width int }
-
 // Fault is what is wrong at a place.
 type Fault struct {
-	Place
+	textfile.Place
 	Message string
 	Hint    string
 }
@@ -120,25 +117,25 @@ func recognise(name, text string) (Format, error) {
 }
 
 // fault adds what is wrong at a place.
-func (f *File) fault(p Place, hint, message string) {
+func (f *File) fault(p textfile.Place, hint, message string) {
 	f.Faults = append(f.Faults, Fault{p, message, hint})
 }
 
 // Locate returns where a field of an entry stands, in the names of the wire;
 // where the entry begins when it is not written or no field is named.
-func (f *File) Locate(e Entry, field string) Place {
+func (f *File) Locate(e Entry, field string) textfile.Place {
 	if f.Format == YAML && field != "" {
 		for at := e.Line; at < f.nextEntry(e.Line); at++ {
 			line := f.line(at)
 			for _, key := range spellings(field) {
 				if value, ok := valueIn(line, key); ok {
 					column := runes(line[:len(line)-len(value)]) + 1
-					return Place{Line: at, Column: column, Width: max(runes(strings.TrimRight(value, ", ")), 1)}
+					return textfile.Place{Line: at, Column: column, Width: max(runes(strings.TrimRight(value, ", ")), 1)}
 				}
 			}
 		}
 	}
-	return Place{Line: e.Line}
+	return textfile.Place{Line: e.Line}
 }
 
 // valueIn returns what stands behind a key on a line that has no other before.
@@ -173,9 +170,6 @@ func (f *File) nextEntry(line int) int {
 	return len(f.lines()) + 1
 }
 
-// maxShown is how much of a line is shown.
-const maxShown = 100
-
 // Show returns the name of the file, the place and the message, and below them
 // the line with a caret where the fault is. A message of several lines shows
 // what it is about itself.
@@ -188,11 +182,7 @@ func (f *File) Show(t Fault) string {
 	if strings.Contains(t.Message, "\n") || t.Column == 0 {
 		return head
 	}
-	line := []rune(printable(f.line(t.Line)))
-	from := max(0, min(t.Column-1-maxShown/2, len(line)-maxShown))
-	to := min(len(line), from+maxShown)
-	width := max(1, min(t.Width, to-(t.Column-1)))
-	return head + "\n" + string(line[from:to]) + "\n" + strings.Repeat(" ", max(t.Column-1-from, 0)) + "^" + strings.Repeat("~", width-1)
+	return head + "\n" + textfile.Point(f.line(t.Line), t.Place)
 }
 
 // line returns a line by its number; "" when there is none.

@@ -3,28 +3,12 @@ package schedulefile
 import (
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
 func decimal(n int) string { return strconv.Itoa(n) }
 
 func runes(s string) int { return utf8.RuneCountInString(s) }
-
-// printable returns s with a blank for each tab and a question mark for each
-// other rune that a terminal would act upon, so that a caret below it stands
-// where it should.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
-			return '?'
-		}
-		return r
-	}, s)
-}
 
 // invalidLine returns the number of the first line that is not UTF-8, 0 when
 // there is none.

@@ -4,15 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // maxDepth is how deep lists and mappings may stand in each other. Schedules
@@ -58,16 +55,9 @@ type tree struct {
 }
 
 func readTree(f *File, o Options) error {
-	tokens := lexer.Tokenize(f.text)
-	if t := tooDeep(tokens); t != nil {
-		return f.notYAML(t, fmt.Sprintf("lists and mappings stand more than %d deep", maxDepth))
-	}
-	file, err := parser.Parse(tokens, 0)
+	file, err := textfile.Parse(f.text, maxDepth)
 	if err != nil {
-		if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
-			return f.notYAML(e.GetToken(), e.GetMessage())
-		}
-		return molecule.Errorf(molecule.Invalid, "%s is not valid YAML", f.name).WithCause(err)
+		return f.notYAML(err)
 	}
 	t := tree{f, o, keys()}
 	for _, doc := range file.Docs {
@@ -79,42 +69,12 @@ func readTree(f *File, o Options) error {
 }
 
 // notYAML is the error for a file that cannot be read as a whole.
-func (f *File) notYAML(at *token.Token, why string) error {
-	return molecule.Errorf(molecule.Invalid, "%s", f.Show(Fault{placeOf(at), "not valid YAML: " + why, ""})).
-		WithHint("molecli schedule export prints what import reads")
-}
-
-// placeOf returns where a token stands.
-func placeOf(t *token.Token) Place {
-	value, _, _ := strings.Cut(t.Value, "\n")
-	width := runes(value)
-	if t.Type == token.DoubleQuoteType || t.Type == token.SingleQuoteType {
-		width += 2
+func (f *File) notYAML(err error) error {
+	text := f.name + ": " + err.Error()
+	if e, ok := errors.AsType[*textfile.NotYAML](err); ok && e.Line > 0 {
+		text = f.Show(Fault{e.Place, e.Error(), ""})
 	}
-	return Place{Line: t.Position.Line, Column: t.Position.Column, Width: width}
-}
-
-// tooDeep returns the token with which nesting goes too deep: the parser needs
-// time for its square.
-func tooDeep(tokens token.Tokens) *token.Token {
-	flow, line, entries := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, entries = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
-			entries++
-		}
-		if flow > maxDepth || entries > maxDepth {
-			return t
-		}
-	}
-	return nil
+	return molecule.Errorf(molecule.Invalid, "%s", text).WithHint("molecli schedule export prints what import reads")
 }
 
 // document reads schedules: a list of them, or a mapping of that one key.
@@ -125,16 +85,16 @@ func (t tree) document(body ast.Node) {
 	}
 	pairs, ok := pairsOf(body)
 	if !ok {
-		t.fault(placeOf(body.GetToken()), "write schedules: and below it a list", "this is no list of schedules")
+		t.fault(textfile.PlaceOf(body.GetToken()), "write schedules: and below it a list", "this is no list of schedules")
 		return
 	}
 	for _, pair := range pairs {
 		switch list, isList := pair.Value.(*ast.SequenceNode); {
 		case pair.Key.GetToken().Value != "schedules":
-			t.fault(placeOf(pair.Key.GetToken()), "the only key here is schedules; molecli schedule export prints what import reads",
-				fmt.Sprintf("there is no key %q", molecule.Excerpt(printable(pair.Key.GetToken().Value), 40)))
+			t.fault(textfile.PlaceOf(pair.Key.GetToken()), "the only key here is schedules; molecli schedule export prints what import reads",
+				fmt.Sprintf("there is no key %q", molecule.Excerpt(textfile.Printable(pair.Key.GetToken().Value), 40)))
 		case !isList:
-			t.fault(placeOf(pair.Value.GetToken()), "write each as - name: NAME", "schedules is no list")
+			t.fault(textfile.PlaceOf(pair.Value.GetToken()), "write each as - name: NAME", "schedules is no list")
 		default:
 			t.list(list)
 		}
@@ -159,7 +119,7 @@ func (t tree) list(list *ast.SequenceNode) {
 			continue
 		}
 		t.Faulty++
-		t.fault(placeOf(n.GetToken()), "write each as - name: NAME, and below it its other keys", "this is no schedule")
+		t.fault(textfile.PlaceOf(n.GetToken()), "write each as - name: NAME, and below it its other keys", "this is no schedule")
 	}
 }
 
@@ -167,19 +127,19 @@ func (t tree) list(list *ast.SequenceNode) {
 func (t tree) schedule(pairs []*ast.MappingValueNode) {
 	d := new(draft)
 	before := len(t.Faults)
-	places := make(map[string]Place, len(pairs))
+	places := make(map[string]textfile.Place, len(pairs))
 	for _, pair := range pairs {
 		key := pair.Key.GetToken().Value
-		places[key] = placeOf(pair.Value.GetToken())
+		places[key] = textfile.PlaceOf(pair.Value.GetToken())
 		if at, err := t.pair(d, pair); err != nil {
-			t.fault(placeOf(at), molecule.HintOf(err), err.Error())
+			t.fault(textfile.PlaceOf(at), molecule.HintOf(err), err.Error())
 		}
 	}
 	line := pairs[0].Key.GetToken().Position.Line
 	whole := d.finish(t.options.ReadPrompt, func(key string, err error) {
 		place, ok := places[key]
 		if !ok {
-			place = Place{Line: line}
+			place = textfile.Place{Line: line}
 		}
 		t.fault(place, molecule.HintOf(err), err.Error())
 	})

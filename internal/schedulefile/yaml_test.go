@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // everything says all that can be said about a schedule.
@@ -229,10 +230,10 @@ func TestLocate_findsTheFieldOfAnEntry(t *testing.T) {
 	for _, tt := range []struct {
 		entry int
 		field string
-		want  Place
+		want  textfile.Place
 	}{
-		{0, "name", Place{2, 11, 1}}, {0, "agent", Place{3, 12, 4}}, {0, "cron", Place{4, 9, 18}}, {0, "timeout", Place{Line: 2}},
-		{0, "", Place{Line: 2}}, {1, "name", Place{7, 12, 35}}, {1, "cron", Place{Line: 7}},
+		{0, "name", textfile.Place{Line: 2, Column: 11, Width: 1}}, {0, "agent", textfile.Place{Line: 3, Column: 12, Width: 4}}, {0, "cron", textfile.Place{Line: 4, Column: 9, Width: 18}}, {0, "timeout", textfile.Place{Line: 2}},
+		{0, "", textfile.Place{Line: 2}}, {1, "name", textfile.Place{Line: 7, Column: 12, Width: 35}}, {1, "cron", textfile.Place{Line: 7}},
 	} {
 		if got := f.Locate(f.Entries[tt.entry], tt.field); got != tt.want {
 			t.Errorf("%s of %d is at %v, want %v", tt.field, tt.entry, got, tt.want)

@@ -12,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // other is what to do when nothing better is known.
@@ -141,7 +142,7 @@ func (d decoder) isNo(key string, n ast.Node, kind string) {
 
 // unknownKey tells of a key there is not, and of one that would hold a value.
 func (d decoder) unknownKey(key string, at ast.Node, of reflect.Type) {
-	key = molecule.Excerpt(printable(key), 40)
+	key = molecule.Excerpt(textfile.Printable(key), 40)
 	if slices.Contains([]string{"value", "secret", "password", "token"}, strings.ToLower(key)) {
 		d.fault(RuleValue, d.secret, at, "a map holds no values: "+key+" has no place here",
 			"take it out of every copy of this file, and change it: whoever read the file knows it")

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // Markdown returns the map as a table of Markdown: a row for each secret, its
@@ -19,7 +20,7 @@ func Markdown(m molecule.SecretMap) string {
 		}
 		row := []string{s.Name, string(s.Class), string(s.Overlap), WhenText(s), s.Owner, strings.Join(copies, "<br>")}
 		for i, cell := range row {
-			row[i] = strings.ReplaceAll(printable(cell), "|", `\|`)
+			row[i] = strings.ReplaceAll(textfile.Printable(cell), "|", `\|`)
 		}
 		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
 	}
@@ -46,5 +47,5 @@ func Dot(m molecule.SecretMap) string {
 
 // dotted writes a name in a graph.
 func dotted(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(printable(s)) + `"`
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(textfile.Printable(s)) + `"`
 }

@@ -3,12 +3,11 @@ package secretmap
 import (
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // MaxBytes is how large a file may be, and MaxSecrets how many it may name.
@@ -27,15 +26,11 @@ type File struct {
 	nodes []ast.Node // of each entry, parts before what they are of
 }
 
-// Place is a part of a line. Line and Column count from 1, Column and Width in
-// characters; the zero Place is nowhere.
-type Place struct{ Line, Column, Width int }
-
 // locate returns where a finding is, as near as can be told when what it is
 // about is not written.
-func (f *File) locate(t Finding) Place {
+func (f *File) locate(t Finding) textfile.Place {
 	if t.entry >= len(f.nodes) {
-		return Place{}
+		return textfile.Place{}
 	}
 	at, field := f.nodes[t.entry], t.Field
 	place := placeOf(at)
@@ -93,17 +88,12 @@ func keyOf(n ast.Node, key string) *ast.MappingValueNode {
 }
 
 // placeOf returns where a node begins.
-func placeOf(n ast.Node) Place {
+func placeOf(n ast.Node) textfile.Place {
 	if pairs, ok := pairsOf(n); ok && len(pairs) > 0 {
 		n = pairs[0].Key
 	}
-	t := n.GetToken()
-	value, _, _ := strings.Cut(t.Value, "\n")
-	return Place{Line: t.Position.Line, Column: t.Position.Column, Width: utf8.RuneCountInString(value)}
+	return textfile.PlaceOf(n.GetToken())
 }
-
-// maxShown is how much of a line is shown.
-const maxShown = 120
 
 // Show returns the name of the file, the place and what is wrong, and below them
 // the line with a caret where it is.
@@ -115,28 +105,10 @@ func (f *File) Show(t Finding) string {
 	if t.Line == 0 || t.Line > len(f.lines) {
 		return f.name + ": " + text
 	}
-	head := fmt.Sprintf("%s:%d:%d: %s", f.name, t.Line, t.Column, text)
-	line := []rune(printable(f.lines[t.Line-1]))
+	line := []rune(f.lines[t.Line-1])
 	if end := t.Column - 1 + t.width; t.Rule == RuleValue && end <= len(line) {
 		line = append(line[:end], []rune(": [sealed]")...) // what stands there may be a value
 	}
-	if t.Column > maxShown || t.Column > len(line)+1 {
-		return head
-	}
-	width := max(1, min(t.width, len(line)-t.Column+1, maxShown-t.Column+1))
-	return head + "\n" + string(line[:min(len(line), maxShown)]) + "\n" + strings.Repeat(" ", t.Column-1) + "^" + strings.Repeat("~", width-1)
-}
-
-// printable returns s with a blank for each tab and a question mark for whatever
-// else a terminal would act upon, so that a caret below stands where it should.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r == utf8.RuneError || !unicode.IsPrint(r):
-			return '?'
-		}
-		return r
-	}, s)
+	at := textfile.Place{Line: t.Line, Column: t.Column, Width: t.width}
+	return fmt.Sprintf("%s:%d:%d: %s\n%s", f.name, t.Line, t.Column, text, textfile.Point(string(line), at))
 }

@@ -38,8 +38,7 @@ func entries(m molecule.SecretMap) []molecule.MappedSecret {
 func (f *File) Lint() []Finding {
 	all := slices.Clone(f.Findings)
 	for _, t := range Lint(f.Map) {
-		p := f.locate(t)
-		t.Line, t.Column, t.width = p.Line, p.Column, p.Width
+		t.put(f.locate(t))
 		all = append(all, t)
 	}
 	slices.SortStableFunc(all, func(a, b Finding) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })

@@ -7,13 +7,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/textfile"
 )
 
 // maxDepth is how deep lists and mappings may stand in each other. A map needs
@@ -32,16 +29,9 @@ func Read(name, text string) (*File, error) {
 	case !utf8.ValidString(text):
 		return nil, molecule.Errorf(molecule.Invalid, "%s is not valid UTF-8", name).WithHint("convert it first, for example: iconv -f LATIN1 -t UTF-8 FILE")
 	}
-	tokens := lexer.Tokenize(text)
-	if t := tooDeep(tokens); t != nil {
-		return nil, f.notYAML(t, fmt.Sprintf("lists and mappings stand more than %d deep", maxDepth))
-	}
-	root, err := parser.Parse(tokens, 0)
+	root, err := textfile.Parse(text, maxDepth)
 	if err != nil {
-		if e, ok := errors.AsType[yaml.Error](err); ok && e.GetToken() != nil {
-			return nil, f.notYAML(e.GetToken(), e.GetMessage())
-		}
-		return nil, molecule.Errorf(molecule.Invalid, "%s is not valid YAML", name).WithCause(err)
+		return nil, f.notYAML(err)
 	}
 	found := false
 	for _, doc := range root.Docs {
@@ -61,31 +51,12 @@ func Read(name, text string) (*File, error) {
 }
 
 // notYAML is the error for a file that cannot be read as a whole.
-func (f *File) notYAML(at *token.Token, why string) error {
-	t := Finding{Message: "not valid YAML: " + why, Line: at.Position.Line, Column: at.Position.Column, width: utf8.RuneCountInString(at.Value)}
-	return molecule.Errorf(molecule.Invalid, "%s", f.Show(t)).WithHint(other)
-}
-
-// tooDeep returns the token with which nesting goes too deep.
-func tooDeep(tokens token.Tokens) *token.Token {
-	flow, line, entries := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, entries = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
-			entries++
-		}
-		if flow > maxDepth || entries > maxDepth {
-			return t
-		}
+func (f *File) notYAML(err error) error {
+	t := Finding{Message: err.Error()}
+	if e, ok := errors.AsType[*textfile.NotYAML](err); ok {
+		t.put(e.Place)
 	}
-	return nil
+	return molecule.Errorf(molecule.Invalid, "%s", f.Show(t)).WithHint(other)
 }
 
 // document reads secrets: a list of them, or a mapping of that one key.
@@ -128,10 +99,9 @@ func (f *File) list(list *ast.SequenceNode) {
 
 // fault adds what cannot be read.
 func (f *File) fault(rule, secret string, at ast.Node, message, hint string) {
-	p := placeOf(at)
-	f.Findings = append(f.Findings, Finding{
-		Rule: rule, Secret: secret, Message: message, Hint: hint, Line: p.Line, Column: p.Column, width: p.Width,
-	})
+	t := Finding{Rule: rule, Secret: secret, Message: message, Hint: hint}
+	t.put(placeOf(at))
+	f.Findings = append(f.Findings, t)
 }
 
 // pairsOf returns the keys of a mapping and their values.
@@ -145,7 +115,7 @@ func pairsOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 	return nil, false
 }
 
-func excerpt(n ast.Node) string { return molecule.Excerpt(printable(n.GetToken().Value), 40) }
+func excerpt(n ast.Node) string { return molecule.Excerpt(textfile.Printable(n.GetToken().Value), 40) }
 
 // secret reads one secret. What cannot be read of it is told and left out.
 func (f *File) secret(n ast.Node) molecule.MappedSecret {

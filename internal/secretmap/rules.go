@@ -1,5 +1,7 @@
 package secretmap
 
+import "github.com/molecule-ai/molecli/internal/textfile"
+
 // Rule is something that lint looks for.
 type Rule struct {
 	ID    string
@@ -79,6 +81,9 @@ type Finding struct {
 	entry int // which of the entries of the map
 	width int // of the part of the line
 }
+
+// put says where it is.
+func (f *Finding) put(p textfile.Place) { f.Line, f.Column, f.width = p.Line, p.Column, p.Width }
 
 // Breaks reports whether a map with it cannot be applied.
 func (f Finding) Breaks() bool {
