@@ -12,18 +12,26 @@ import _ "embed" // for the files below
 //go:embed moleculed.yaml
 var Moleculed []byte
 
-// The units of systemd: the service, its sockets, its user, and the service as
-// one user runs it. Their ExecStart names the binary of a package.
-var (
-	//go:embed moleculed.service
-	Service []byte
-	//go:embed moleculed.socket
-	Socket []byte
-	//go:embed moleculed.sysusers
-	Sysusers []byte
-	//go:embed moleculed.user.service
-	UserService []byte
-)
+// Service is the unit of the daemon as the system runs it. Its ExecStart names the
+// binary of a package, as that of the others does.
+//
+//go:embed moleculed.service
+var Service []byte
+
+// Socket is the unit of the sockets that stay open while the daemon restarts.
+//
+//go:embed moleculed.socket
+var Socket []byte
+
+// Sysusers is the user of the daemon, for systemd-sysusers.
+//
+//go:embed moleculed.sysusers
+var Sysusers []byte
+
+// UserService is the unit of the daemon as one user runs it.
+//
+//go:embed moleculed.user.service
+var UserService []byte
 
 // Secrets is secrets.yaml: a secret map to begin with.
 //

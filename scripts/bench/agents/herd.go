@@ -106,32 +106,41 @@ func (h *herd) latencies() spread {
 // ends. A connection that breaks is opened again.
 func (h *herd) live(ctx context.Context) {
 	for c := range h.conns {
-		go func() {
-			var l *line
-			began := time.Now()
-			for turn := 0; ; turn++ {
-				for i := c; i < len(h.agents); i += h.conns {
-					due := began.Add(time.Duration(turn)*h.pace + h.pace*time.Duration(i)/time.Duration(len(h.agents)))
-					if pause(ctx, time.Until(due)) != nil {
-						return
-					}
-					a := h.agents[i]
-					if a.dead.Load() {
-						continue
-					}
-					if l == nil {
-						if l, _ = h.dial(ctx); l == nil { // the daemon is down: the next agent tries again
-							continue
-						}
-					}
-					if l.send(a, h.sign) != nil {
-						l.close()
-						l = nil
-					}
-				}
-			}
-		}()
+		go h.keep(ctx, c)
 	}
+}
+
+// keep sends for the agents of one connection, each at its own moment of a pace.
+func (h *herd) keep(ctx context.Context, c int) {
+	var l *line
+	began := time.Now()
+	for turn := 0; ; turn++ {
+		for i := c; i < len(h.agents); i += h.conns {
+			due := began.Add(time.Duration(turn)*h.pace + h.pace*time.Duration(i)/time.Duration(len(h.agents)))
+			if pause(ctx, time.Until(due)) != nil {
+				return
+			}
+			if a := h.agents[i]; !a.dead.Load() {
+				l = h.sendOn(ctx, l, a)
+			}
+		}
+	}
+}
+
+// sendOn sends for an agent on a connection, or on a new one when there is none,
+// and returns the one to go on with; nil when the daemon is down.
+func (h *herd) sendOn(ctx context.Context, l *line, a *agent) *line {
+	if l == nil {
+		var err error
+		if l, err = h.dial(ctx); err != nil {
+			return nil // the next agent tries again
+		}
+	}
+	if l.send(a, h.sign) != nil {
+		l.close()
+		return nil
+	}
+	return l
 }
 
 // kill lets an agent send nothing more.
