@@ -366,9 +366,13 @@ func blank(v *viper.Viper, path string) bool {
 // validate checks each value by itself; what depends on the machine is checked
 // where it is used.
 func (c *Config) validate() error {
-	if c.OrgID != nil {
+	switch {
+	case c.OrgID == nil:
+	case *c.OrgID == "":
+		return molecule.Errorf(molecule.Invalid, "org_id is given but blank").WithHint("write null, or leave it out, where there is no organisation")
+	default:
 		if err := molecule.ValidateOrgID(*c.OrgID); err != nil {
-			return err
+			return fmt.Errorf("org_id: %w", err)
 		}
 	}
 	choices := []struct {

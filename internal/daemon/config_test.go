@@ -64,8 +64,8 @@ func TestLoadConfig_saysWhereTheFileIsWrong(t *testing.T) {
 		{"a key that is misspelt", "retention:\n  run_day: 3\n", "unknown field \"run_day\"", "did you mean run_days?"},
 		{"no such level", "log:\n  level: loud\n", `log.level is "loud", it must be one of debug, info, warn, error`, ""},
 		{"no such choice", "network:\n  local_agents: maybe\n", "it must be one of auto, on, off", ""},
-		{"no organisation id", "org_id: a b\n", `organisation id "a b" is not valid`, ""},
-		{"a blank organisation id", `org_id: ""` + "\n", `organisation id "" is not valid`, ""},
+		{"no organisation id", "org_id: a b\n", `org_id: organisation id "a b" is not valid`, "use 1 to 128"},
+		{"a blank organisation id", `org_id: ""` + "\n", "org_id is given but blank", "null"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
