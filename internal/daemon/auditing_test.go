@@ -28,9 +28,7 @@ func TestAudit_headsAreKeptInAFileAndPosted(t *testing.T) {
 	t.Cleanup(there.Close)
 	file := filepath.Join(t.TempDir(), "heads")
 	var data string
-	first := serve(t, func(cfg *Config) {
-		cfg.Audit.ExportFile, cfg.Audit.ExportURL, data = file, there.URL+"/heads", *cfg.DataDir
-	})
+	first := serve(t, func(cfg *Config) { data = *cfg.DataDir })
 	ctx := molecule.WithPrincipal(t.Context(), administrator())
 	if err := first.services.agents.CreateAgent(ctx, &molecule.Agent{Name: "echo", Exec: &molecule.Exec{Command: "cat"}}); err != nil {
 		t.Fatal(err)
@@ -42,7 +40,7 @@ func TestAudit_headsAreKeptInAFileAndPosted(t *testing.T) {
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
-	// The next start exports at once what is new.
+	// A start exports at once what is new.
 	serve(t, func(cfg *Config) {
 		cfg.Audit.ExportFile, cfg.Audit.ExportURL, cfg.DataDir = file, there.URL+"/heads", &data
 	})

@@ -328,7 +328,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 // lastBooks stores the transitions of stopping, which came when the writer had
 // stopped itself, and with them why the daemon could not go on.
 func (d *Daemon) lastBooks(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, hangUp)
+	ctx, cancel := context.WithTimeout(ctx, lastWords)
 	defer cancel()
 	return withWriter(ctx, d.store, func(ctx context.Context) error {
 		return errors.Join(d.books.transitions.Drain(ctx, d.store.AppendSubsystemEvents), d.incidents.Flush(ctx))

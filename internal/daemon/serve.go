@@ -14,8 +14,11 @@ import (
 	"github.com/molecule-ai/molecli/internal/tenant"
 )
 
-// hangUp is how long open requests may go on once the daemon stops.
-const hangUp = 2 * time.Second
+// How long stopping takes at most, beside the grace of each part.
+const (
+	hangUp    = 2 * time.Second  // for open requests to end
+	lastWords = 10 * time.Second // for what stopping itself has to store: a disk may be slow
+)
 
 // serve answers on every listener until ctx ends. Whoever was accepted by then is
 // answered, also if the request is still to come: with sockets that the service
