@@ -49,6 +49,7 @@ func (d *daemon) serve(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // a request that broke is seen by its sender
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	w.Header().Set("Date", noon().Format(http.TimeFormat))
 	d.asked = append(d.asked, strings.TrimSpace(r.Method+" "+r.URL.RequestURI()+" "+string(body)))
 	key := r.Method + " " + r.URL.Path
 	queue := d.answers[key]

@@ -145,6 +145,11 @@ func (a *app) resolve() (*values, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.resolveOver(path, file)
+}
+
+// resolveOver reads flags and variables over what the file says.
+func (a *app) resolveOver(path string, file map[string]any) (*values, error) {
 	v := &values{viper: viper.New(), source: map[string]string{}}
 	if err := v.viper.MergeConfigMap(file); err != nil {
 		return nil, molecule.Errorf(molecule.Invalid, "%s cannot be used", path).WithCause(err)

@@ -45,6 +45,7 @@ func statusView(endpoint string) view[molecule.Status] {
 				{Title: "data", Cell: term.Text(s.DataDir)},
 				{Title: "listens", Cell: term.Text(strings.Join(s.Listen, " "))},
 				{Title: "store", Cell: term.Size(s.StoreBytes)},
+				{Title: "disk free", Cell: term.Size(s.FreeBytes)},
 				{Title: "schema", Cell: term.Text(strconv.FormatInt(s.SchemaVersion, 10))},
 				{Title: "incidents", Cell: openIncidentsCell(s.OpenIncidents)},
 				{Title: "you are", Cell: term.Text(s.Principal)},

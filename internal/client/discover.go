@@ -51,6 +51,17 @@ func Discover(ctx context.Context, sockets []string) (string, error) {
 	return "", &Unreachable{err: err}
 }
 
+// Accepting returns the endpoints of all sockets that accept, in their order.
+func Accepting(ctx context.Context, sockets []string) []string {
+	var all []string
+	for _, path := range sockets {
+		if filepath.IsAbs(path) && accepts(ctx, "unix://"+path) {
+			all = append(all, "unix://"+path)
+		}
+	}
+	return all
+}
+
 // accepts reports whether somebody listens at an endpoint.
 func accepts(ctx context.Context, endpoint string) bool {
 	peer, err := netguard.Endpoint(endpoint)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
@@ -66,6 +68,7 @@ func (l *liveness) waiting() []string {
 type about struct {
 	status    molecule.Status
 	size      func() int64
+	free      func() int64                     // of the disk
 	incidents func() map[molecule.Severity]int // that are open
 }
 
@@ -73,7 +76,7 @@ type about struct {
 // store is, how many incidents are open, and who asks.
 func (a *about) Status(ctx context.Context) (molecule.Status, error) {
 	st := a.status
-	st.StoreBytes = a.size()
+	st.StoreBytes, st.FreeBytes = a.size(), a.free()
 	for _, n := range a.incidents() {
 		st.OpenIncidents += n
 	}
@@ -87,8 +90,17 @@ func (d *Daemon) describe() *about {
 	if d.cfg.Org() == "" {
 		guard = "off: no organisation is configured"
 	}
-	return &about{size: d.store.Size, incidents: d.incidents.Counts, status: molecule.Status{
+	return &about{size: d.store.Size, free: func() int64 { return freeBytes(d.dir) }, incidents: d.incidents.Counts, status: molecule.Status{
 		Version: molecule.Version(), PID: os.Getpid(), StartedAt: molecule.Now(), OrgID: d.cfg.Org(),
 		TenantGuard: guard, DataDir: d.dir, Listen: d.listening(), SchemaVersion: d.store.SchemaVersion(),
 	}}
+}
+
+// freeBytes returns how much more fits where dir is; 0 when nobody can tell.
+func freeBytes(dir string) int64 {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(dir, &disk); err != nil {
+		return 0 // of no consequence: whoever writes is told what is wrong
+	}
+	return int64(disk.Bavail) * int64(disk.Bsize) //nolint:unconvert // its type differs between systems
 }

@@ -135,6 +135,7 @@ func TestLiveness_answersWhileTheStoreIsLockedAndAPartHangs(t *testing.T) {
 		{"/admin/scheduler/health", `"healthy":`},
 		{"/metrics", `molecule_incidents_open{severity="critical"} 1`},
 		{"/v1/status", `"store_bytes":`},
+		{"/v1/status", `"free_bytes":`},
 		{"/v1/status", `"open_incidents":1`},
 	}
 	for _, a := range answers {

@@ -92,6 +92,7 @@ type Status struct {
 	Listen        []string  `json:"listen"`
 	SchemaVersion int64     `json:"schema_version"`
 	StoreBytes    int64     `json:"store_bytes"` // on disk, with what is not yet merged
+	FreeBytes     int64     `json:"free_bytes"`  // that the daemon may still fill where its data is
 	OpenIncidents int       `json:"open_incidents"`
 	Principal     string    `json:"principal"` // who is asking
 }

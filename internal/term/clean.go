@@ -61,3 +61,24 @@ func Cut(s string, width int) string {
 	}
 	return s[:end] + "…"
 }
+
+// Wrap breaks s at blanks into lines of at most width columns. A word that is
+// wider has a line of its own; a width that is no width breaks nothing.
+func Wrap(s string, width int) []string {
+	if width <= 0 || lipgloss.Width(s) <= width {
+		return []string{s}
+	}
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(s) {
+		switch {
+		case line == "":
+			line = word
+		case lipgloss.Width(line)+1+lipgloss.Width(word) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}

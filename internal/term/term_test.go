@@ -110,6 +110,26 @@ func TestCut_countsColumnsNotBytes(t *testing.T) {
 	}
 }
 
+func TestWrap_breaksAtBlanks(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		in    string
+		width int
+		want  []string
+	}{
+		{"one two three", 7, []string{"one two", "three"}},
+		{"one two three", 0, []string{"one two three"}},
+		{"short", 80, []string{"short"}},
+		{"a averylongword b", 4, []string{"a", "averylongword", "b"}},
+		{"報告 書", 4, []string{"報告", "書"}},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(Wrap(tt.in, tt.width), tt.want); diff != "" {
+			t.Errorf("%q in %d columns, got, want:\n%s", tt.in, tt.width, diff)
+		}
+	}
+}
+
 func TestTimes_writesInstantsAsAsked(t *testing.T) {
 	t.Parallel()
 	berlin := time.FixedZone("CEST", 2*60*60)
