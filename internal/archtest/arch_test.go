@@ -45,6 +45,11 @@ var layers = map[string][]string{ // never written
 	"internal/tenant":    {"L0", "L1"},
 	"internal/console":   {"L0", "L1"},
 
+	"internal/vault/sink":       {"L0", "internal/netguard"},
+	"internal/vault/sink/disk":  {"L0"},
+	"internal/vault/sink/file":  {"L0", "L1", "internal/vault/sink/disk"},
+	"internal/vault/sink/kinds": {"L0", "L1", "sinks"},
+
 	"internal/dispatch":  {"L0", "L1"},
 	"internal/scheduler": {"L0", "L1"},
 	"internal/registry":  {"L0", "L1"},
@@ -64,8 +69,9 @@ var layers = map[string][]string{ // never written
 }
 
 var (
-	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap"}
-	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console"}
+	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap", "internal/vault/sink"}
+	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console", "internal/vault/sink/kinds"}
+	sinks  = []string{"internal/vault/sink/file"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
 )
 
@@ -201,6 +207,8 @@ func expand(allowed []string) []string {
 			all = append(all, level1...)
 		case "L2":
 			all = append(all, level2...)
+		case "sinks":
+			all = append(all, sinks...)
 		case "L3":
 			all = append(all, level3...)
 		default:
