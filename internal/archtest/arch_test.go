@@ -45,10 +45,11 @@ var layers = map[string][]string{ // never written
 	"internal/tenant":    {"L0", "L1"},
 	"internal/console":   {"L0", "L1"},
 
-	"internal/vault/sink":       {"L0", "internal/netguard"},
-	"internal/vault/sink/disk":  {"L0"},
-	"internal/vault/sink/file":  {"L0", "L1", "internal/vault/sink/disk"},
-	"internal/vault/sink/kinds": {"L0", "L1", "sinks"},
+	"internal/vault/sink":         {"L0", "internal/netguard"},
+	"internal/vault/sink/disk":    {"L0"},
+	"internal/vault/sink/file":    {"L0", "L1", "internal/vault/sink/disk"},
+	"internal/vault/sink/envfile": {"L0", "L1", "internal/vault/sink/disk"},
+	"internal/vault/sink/kinds":   {"L0", "L1", "sinks"},
 
 	"internal/dispatch":  {"L0", "L1"},
 	"internal/scheduler": {"L0", "L1"},
@@ -71,7 +72,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap", "internal/vault/sink"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console", "internal/vault/sink/kinds"}
-	sinks  = []string{"internal/vault/sink/file"}
+	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
 )
 

@@ -215,7 +215,7 @@ func TestFile_readersSeeOneValueOrTheOther(t *testing.T) {
 		}
 	})
 	k := open(t, spec(path))
-	for i := range 100 {
+	for i := range 40 {
 		if _, err := apply(t, k, values[i%2], values[(i+1)%2]); err != nil {
 			t.Fatal(err)
 		}

@@ -8,13 +8,15 @@ import (
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/vault/sink"
+	"github.com/molecule-ai/molecli/internal/vault/sink/envfile"
 	"github.com/molecule-ai/molecli/internal/vault/sink/file"
 )
 
 // table returns how each kind is opened.
 func table() map[string]sink.Open {
 	return map[string]sink.Open{
-		"file": file.Open,
+		"envfile": envfile.Open,
+		"file":    file.Open,
 	}
 }
 
