@@ -14,8 +14,8 @@ func newConfigCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use:   "config",
 		short: "Settings of molecli, and where each came from",
-		long: "A setting comes from its flag, else its MOLECULE_ variable, else the file, else its\n" +
-			"default.",
+		long: "A setting comes from its flag, else its MOLECULE_ variable, else the context that is in\n" +
+			"use, else the file, else its default.",
 		examples: "  molecli config list\n  molecli config set output json",
 	}, newConfigListCmd(a), newConfigGetCmd(a), newConfigSetCmd(a), newConfigPathCmd(a))
 }
@@ -130,8 +130,12 @@ func newConfigSetCmd(a *app) *cobra.Command {
 			if err := parses(s, args[1]); err != nil {
 				return molecule.Errorf(molecule.Invalid, "%q is not a value for %s", args[1], s.key).WithHint("%s", err)
 			}
+			a.anyContext = true // or one that is wrong could not be set right
 			p, err := a.printer()
 			if err != nil {
+				return err
+			}
+			if err := a.values.file.has(args[1]); s.key == contextKey && err != nil {
 				return err
 			}
 			path := configPath(a.env.Lookup)

@@ -28,27 +28,61 @@ func kept() []setting {
 	return slices.DeleteFunc(settings(), func(s setting) bool { return s.once })
 }
 
+// fileConfig is what the file says. The zero value is that of no file.
+type fileConfig struct {
+	settings map[string]any
+	contexts map[string]map[string]any // by name, each with some of contextKeys
+}
+
 // readConfig returns what the file says; nothing when there is none. It is
 // refused when others may write or read it: it says whom to trust.
-func readConfig(path string) (map[string]any, error) {
+func readConfig(path string) (fileConfig, error) {
 	raw, err := readPrivate(path)
-	if err != nil || len(raw) == 0 {
-		return nil, err
+	if err != nil {
+		return fileConfig{}, err
 	}
-	out := map[string]any{}
-	if err := yaml.Unmarshal(raw, &out); err != nil {
-		return nil, molecule.Errorf(molecule.Invalid, "%s is not valid YAML\n%s", path, yaml.FormatError(err, false, true))
+	return parseConfig(path, raw)
+}
+
+// parseConfig reads the text of the file at path.
+func parseConfig(path string, raw []byte) (fileConfig, error) {
+	f := fileConfig{settings: map[string]any{}}
+	if len(raw) == 0 {
+		return f, nil
 	}
-	for key, value := range out {
-		s, err := settingOf(key)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+	if err := yaml.Unmarshal(raw, &f.settings); err != nil {
+		return fileConfig{}, molecule.Errorf(molecule.Invalid, "%s is not valid YAML\n%s", path, yaml.FormatError(err, false, true))
+	}
+	contexts := f.settings[contextsKey]
+	delete(f.settings, contextsKey)
+	for key, value := range f.settings {
+		if err := judgeSetting(key, value); err != nil {
+			return fileConfig{}, within(path, err)
 		}
-		if err := parses(s, fmt.Sprint(value)); err != nil {
-			return nil, molecule.Errorf(molecule.Invalid, "%s: %s is %v", path, key, value).WithHint("%s", err)
-		}
 	}
-	return out, nil
+	var err error
+	if f.contexts, err = parseContexts(contexts); err != nil {
+		return fileConfig{}, within(path, err)
+	}
+	return f, nil
+}
+
+// within says where the mistake is that err is about.
+func within(where string, err error) error {
+	return molecule.Errorf(molecule.CodeOf(err), "%s: %s", where, message(err)).WithHint("%s", molecule.HintOf(err))
+}
+
+// judgeSetting refuses a key that may not stand in the file, and a value that
+// is none for it.
+func judgeSetting(key string, value any) error {
+	s, err := settingOf(key)
+	if err != nil {
+		return err
+	}
+	if err := parses(s, fmt.Sprint(value)); err != nil {
+		return molecule.Errorf(molecule.Invalid, "%s is %v", key, value).WithHint("%s", err)
+	}
+	return nil
 }
 
 // settingOf returns the setting of a key that may stand in the file.
@@ -95,13 +129,9 @@ func writeSetting(path string, s setting, value string) error {
 	if err != nil {
 		return err
 	}
-	line := s.key + ": " + value
-	if _, text := s.value.(string); text {
-		quoted, err := yaml.Marshal(value)
-		if err != nil {
-			return molecule.Errorf(molecule.Invalid, "%q cannot be written", value).WithCause(err)
-		}
-		line = s.key + ": " + strings.TrimSpace(string(quoted))
+	line, err := settingLine(s, value)
+	if err != nil {
+		return err
 	}
 	lines := strings.Split(strings.TrimRight(string(raw), "\n"), "\n")
 	at := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, s.key+":") })
@@ -114,6 +144,18 @@ func writeSetting(path string, s setting, value string) error {
 		lines = append(lines, line)
 	}
 	return replaceFile(path, strings.Join(lines, "\n")+"\n")
+}
+
+// settingLine writes a setting as it stands in the file.
+func settingLine(s setting, value string) (string, error) {
+	if _, text := s.value.(string); !text {
+		return s.key + ": " + value, nil
+	}
+	quoted, err := yaml.Marshal(value)
+	if err != nil {
+		return "", molecule.Errorf(molecule.Invalid, "%q cannot be written", value).WithCause(err)
+	}
+	return s.key + ": " + strings.TrimSpace(string(quoted)), nil
 }
 
 // replaceFile writes content beside path and moves it there, so that a reader

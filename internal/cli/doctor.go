@@ -240,7 +240,7 @@ func (d *doctor) settings() finding {
 	f.Check = "settings"
 	if a.values == nil {
 		// What is wrong with flags and variables is the printer's to say.
-		a.values, _ = a.resolveOver(path, nil)
+		a.values, _ = a.resolveOver(path, fileConfig{})
 	}
 	return f
 }

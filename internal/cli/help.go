@@ -87,6 +87,7 @@ func topics() map[string]func() string {
 		"exit-codes":  exitCodesTopic,
 		"environment": environmentTopic,
 		"formatting":  func() string { return formattingTopic },
+		"contexts":    func() string { return contextsTopic },
 		"cron":        func() string { return cronTopic },
 		"security":    func() string { return securityTopic },
 	}
@@ -94,7 +95,7 @@ func topics() map[string]func() string {
 
 // topicNames returns the topics in order.
 func topicNames() []string {
-	return []string{"cron", "environment", "exit-codes", "formatting", "security"}
+	return []string{"contexts", "cron", "environment", "exit-codes", "formatting", "security"}
 }
 
 // exitCodesTopic is the table of exit statuses, from the table itself.
@@ -111,7 +112,7 @@ func exitCodesTopic() string {
 // environmentTopic is the table of variables, from the table of settings.
 func environmentTopic() string {
 	var b strings.Builder
-	b.WriteString("Environment\n\nEach global flag has a variable. A flag is stronger than its variable, which is\nstronger than the file of molecli config path.\n\n")
+	b.WriteString("Environment\n\nEach global flag has a variable. A flag is stronger than its variable, which is\nstronger than the context in use and the file of molecli config path.\n\n")
 	all := settings()
 	slices.SortFunc(all, func(x, y setting) int { return strings.Compare(x.key, y.key) })
 	for _, s := range all {
@@ -138,6 +139,31 @@ A command that creates something prints the created object itself. --sort COLUMN
 a list, --sort -COLUMN from the end; --filter KEY=VALUE is told by the help of each list.
 --time relative|iso|local and --tz ZONE say how a table writes times. Colour is one of the
 terminal's own sixteen; a sign always says the same: ✓ good, ! look, ✗ bad, … under way.`
+
+const contextsTopic = `Contexts
+
+A context is a daemon under a name: its endpoint, and where they are needed an organisation,
+a file with a token and a timeout. Contexts stand in the file of molecli config path, which
+only you may read:
+
+  context: prod
+  contexts:
+    here:
+      endpoint: unix:///run/moleculed/moleculed.sock
+    prod:
+      endpoint: https://agents.example.com
+      org: acme
+      token_file: /home/you/.config/molecule/tokens/prod
+      timeout: 30s
+
+  molecli context add NAME --endpoint URL    keep one
+  molecli login --context NAME < TOKEN       bring a token to it, or make it as well
+  molecli context use NAME                   use it from now on
+  molecli --context NAME status              use it once; so does MOLECULE_CONTEXT
+
+What a flag or a variable says is stronger than the context, which is stronger than the rest
+of the file: molecli config list shows where each value comes from. Whoever is asked to
+confirm is told the context.`
 
 const cronTopic = `Cron expressions
 

@@ -64,20 +64,31 @@ func readBounded(path string, max int64) ([]byte, error) {
 	return nil, err
 }
 
+// confirm asks before something is removed from the daemon.
+func (s *session) confirm(what string) error { return s.printer.confirm(what, s.where()) }
+
 // confirm asks before something is removed. Where nobody can answer, --yes
 // must have.
-func (s *session) confirm(what string) error {
-	if s.config.Yes {
+func (p *printer) confirm(what, where string) error {
+	if p.config.Yes {
 		return nil
 	}
-	if !s.InTTY || s.config.NoInput {
+	if !p.InTTY || p.config.NoInput {
 		return molecule.Errorf(molecule.Invalid, "%s is not removed: nobody said yes", what).WithHint("add --yes")
 	}
-	yes, err := s.ask("Remove " + what + " at " + s.client.Endpoint() + "?")
+	yes, err := p.ask("Remove " + what + " at " + where + "?")
 	if err == nil && !yes {
 		err = molecule.Errorf(molecule.Invalid, "%s is not removed: the answer was not yes", what)
 	}
 	return err
+}
+
+// where names the daemon for a person: its endpoint, and the context it is of.
+func (s *session) where() string {
+	if s.config.Context == "" {
+		return s.client.Endpoint()
+	}
+	return s.client.Endpoint() + " (context " + s.config.Context + ")"
 }
 
 // ask asks for a yes on a terminal.

@@ -38,6 +38,8 @@ type app struct {
 	env    Env
 	values *values // nil until settings are resolved
 	given  flagSet // the global flags as typed
+
+	anyContext bool // the command may name a context that does not exist
 }
 
 // now returns the time once more.
@@ -95,7 +97,7 @@ func newRoot(a *app) *cobra.Command {
 		examples: "  molecli liveness --wait 10s\n  molecli schedule list",
 	},
 		newAgentCmd(a), newScheduleCmd(a), newCalendarCmd(a), newRunCmd(a), newIncidentCmd(a), newSecretsCmd(a), newEventCmd(a), newAuditCmd(a), newTokenCmd(a),
-		newLivenessCmd(a), newStatusCmd(a), newDoctorCmd(a), newLoginCmd(a), newLogoutCmd(a), newWhoAmICmd(a), newConfigCmd(a), newCompletionCmd(a), newVersionCmd(a))
+		newLivenessCmd(a), newStatusCmd(a), newDoctorCmd(a), newLoginCmd(a), newLogoutCmd(a), newWhoAmICmd(a), newContextCmd(a), newConfigCmd(a), newCompletionCmd(a), newVersionCmd(a))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetIn(a.env.Streams.In)
@@ -105,6 +107,6 @@ func newRoot(a *app) *cobra.Command {
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd) })
 	root.SetHelpCommand(newHelpCmd(a))
 	a.given = addGlobalFlags(root.PersistentFlags())
-	completeGlobalFlags(root)
+	completeGlobalFlags(a, root)
 	return root
 }

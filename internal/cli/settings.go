@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ type setting struct {
 func settings() []setting {
 	return []setting{
 		{key: "endpoint", value: "", usage: "where the daemon listens: unix:///PATH or http(s)://HOST:PORT"},
+		{key: "context", value: "", usage: "which of the contexts to use: endpoint, organisation and token under one name"},
 		{key: "org", value: "", usage: "organisation to name in every request"},
 		{key: "token_file", value: "", usage: "file with the token for an http endpoint (mode 0600)"},
 		{key: "output", short: "o", value: "table", usage: "output: " + strings.Join(outputs(), ", "), among: outputs()},
@@ -75,7 +77,8 @@ func addGlobalFlags(f flagSet) flagSet {
 }
 
 // completeGlobalFlags offers the values of the flags that have a list of them.
-func completeGlobalFlags(root *cobra.Command) {
+func completeGlobalFlags(a *app, root *cobra.Command) {
+	completeFlag(root, contextKey, a.completeContexts)
 	for _, s := range settings() {
 		if len(s.among) > 0 {
 			completeFlag(root, s.flag(), cobra.FixedCompletions(s.among, cobra.ShellCompDirectiveNoFileComp))
@@ -86,6 +89,7 @@ func completeGlobalFlags(root *cobra.Command) {
 // config is the settings of one command line, resolved.
 type config struct {
 	Endpoint  string
+	Context   string
 	Org       string
 	TokenFile string
 	Output    string
@@ -108,6 +112,7 @@ type values struct {
 	config config
 	viper  *viper.Viper
 	source map[string]string
+	file   fileConfig
 }
 
 // typed gives viper a flag together with its variable, so that the
@@ -149,13 +154,21 @@ func (a *app) resolve() (*values, error) {
 }
 
 // resolveOver reads flags and variables over what the file says.
-func (a *app) resolveOver(path string, file map[string]any) (*values, error) {
-	v := &values{viper: viper.New(), source: map[string]string{}}
-	if err := v.viper.MergeConfigMap(file); err != nil {
+func (a *app) resolveOver(path string, file fileConfig) (*values, error) {
+	v := &values{viper: viper.New(), source: map[string]string{}, file: file}
+	name, err := a.contextOf(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(v.viper.MergeConfigMap(file.settings), v.viper.MergeConfigMap(file.contexts[name])); err != nil {
 		return nil, molecule.Errorf(molecule.Invalid, "%s cannot be used", path).WithCause(err)
 	}
 	for _, s := range settings() {
-		if err := v.bind(s, a, path); err != nil {
+		from := path
+		if _, ok := file.contexts[name][s.key]; ok {
+			from = "context " + name
+		}
+		if err := v.bind(s, a, from); err != nil {
 			return nil, err
 		}
 	}
@@ -166,20 +179,26 @@ func (a *app) resolveOver(path string, file map[string]any) (*values, error) {
 	return v, nil
 }
 
-// bind tells viper of one setting and notes where its value comes from.
-func (v *values) bind(s setting, a *app, path string) error {
+// typedValue returns what flag and variable say of a setting.
+func (a *app) typedValue(s setting) typed {
 	env, present := a.env.Lookup(s.variable())
-	t := typed{flag: a.given.Lookup(s.flag()), env: env, present: present && env != ""}
+	return typed{flag: a.given.Lookup(s.flag()), env: env, present: present && env != ""}
+}
+
+// bind tells viper of one setting and notes where its value comes from; file
+// is what to call the file.
+func (v *values) bind(s setting, a *app, file string) error {
+	t := a.typedValue(s)
 	switch {
 	case t.flag.Changed:
 		v.source[s.key] = "flag --" + s.flag()
 	case t.present:
 		v.source[s.key] = s.variable()
-		if err := parses(s, env); err != nil {
-			return molecule.Errorf(molecule.Invalid, "%s: %q is not a value for it", s.variable(), env).WithHint("%s", err)
+		if err := parses(s, t.env); err != nil {
+			return molecule.Errorf(molecule.Invalid, "%s: %q is not a value for it", s.variable(), t.env).WithHint("%s", err)
 		}
 	case v.viper.InConfig(s.key):
-		v.source[s.key] = path
+		v.source[s.key] = file
 	default:
 		v.source[s.key] = "default"
 	}
@@ -213,7 +232,7 @@ func parses(s setting, text string) error {
 func (v *values) fill(given flagSet) error {
 	get := v.viper
 	v.config = config{
-		Endpoint: get.GetString("endpoint"), Org: get.GetString("org"), TokenFile: get.GetString("token_file"),
+		Endpoint: get.GetString("endpoint"), Context: get.GetString("context"), Org: get.GetString("org"), TokenFile: get.GetString("token_file"),
 		Output: get.GetString("output"), Limit: get.GetInt("limit"), Sort: get.GetString("sort"),
 		Time: get.GetString("time"), TZ: get.GetString("tz"), Color: get.GetString("color"),
 		NoInput: get.GetBool("no_input"), Yes: get.GetBool("yes"), Quiet: get.GetBool("quiet"),

@@ -112,7 +112,7 @@ func TestHelp_hidesOtherNamesAndShowsTheRest(t *testing.T) {
 		has, not string
 	}{
 		{"", "Commands:\n  agent ", "Aliases"},
-		{"--help", "Topics (molecli help TOPIC): cron", ""},
+		{"--help", "Topics (molecli help TOPIC): contexts, cron", ""},
 		{"schedule", "  describe  Explain a cron expression\n", "Aliases"},
 		{"agent list --help", "Examples:\n  molecli agent list\n", "ls"},
 		{"help agent add", "--pass-env", "Commands:"},
@@ -121,6 +121,7 @@ func TestHelp_hidesOtherNamesAndShowsTheRest(t *testing.T) {
 		{"help environment", "MOLECULE_TOKEN_FILE", ""},
 		{"help formatting", "jsonl", ""},
 		{"help security", "--token-file", ""},
+		{"help contexts", "MOLECULE_CONTEXT", ""},
 	}
 	for _, tt := range tests {
 		got := newHand(t, nil).run(strings.Fields(tt.args)...)
@@ -154,7 +155,7 @@ func TestCompletion_offersNamesOfTheDaemon(t *testing.T) {
 		{[]string{"liveness", "s"}, "scheduler\n:4\n"},
 		{[]string{"liveness", "dump", "d"}, "dispatcher\n:4\n"},
 		{[]string{"agent", "list", "-o", ""}, "table\nwide\njson\njsonl\nyaml\nname\n:4\n"},
-		{[]string{"config", "get", ""}, "endpoint\norg\ntoken_file\noutput\nlimit\ntime\ntz\ncolor\nno_input\nquiet\nverbose\ndebug\ntimeout\n:4\n"},
+		{[]string{"config", "get", ""}, "endpoint\ncontext\norg\ntoken_file\noutput\nlimit\ntime\ntz\ncolor\nno_input\nquiet\nverbose\ndebug\ntimeout\n:4\n"},
 	}
 	for _, tt := range tests {
 		got := newHand(t, d).run(append([]string{"__complete"}, tt.args...)...)

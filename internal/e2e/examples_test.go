@@ -55,12 +55,16 @@ func examplesOf() map[string]typed {
 		"molecli calendar add":                                 {scene: nothing},
 		"molecli calendar add holidays 2026-12-24..2027-01-02": {scene: nothing},
 		"molecli calendar remove holidays":                     {exit: 2, says: "add --yes"},
-		"molecli event watch --type run.":                      {forever: true, exit: 130},
-		"molecli run cancel":                                   {scene: atWork},
-		"molecli incident ack":                                 {scene: trouble},
-		"molecli incident show":                                {scene: trouble},
-		"molecli run watch -o jsonl":                           {forever: true, exit: 130},
-		"molecli token add":                                    {scene: nothing},
+		"molecli context add":                                  {scene: nothing},
+		"molecli context":                                      {scene: nothing},
+		"molecli context add prod --endpoint https://agents.example.com --org acme": {scene: nothing},
+		"molecli context remove prod":     {exit: 2, says: "add --yes"},
+		"molecli event watch --type run.": {forever: true, exit: 130},
+		"molecli run cancel":              {scene: atWork},
+		"molecli incident ack":            {scene: trouble},
+		"molecli incident show":           {scene: trouble},
+		"molecli run watch -o jsonl":      {forever: true, exit: 130},
+		"molecli token add":               {scene: nothing},
 		"molecli token add laptop --scope schedules:read --token-out laptop.token": {scene: nothing},
 		"molecli schedule add": {scene: theAgent},
 		"molecli schedule add hello --agent echo --cron '0 8 * * *' --prompt 'say hello'": {scene: theAgent},
@@ -171,6 +175,7 @@ func newStage(t *testing.T, sc scene) *stage {
 	token := "3f9a"
 	if sc == usual {
 		token = s.token()
+		s.settings("contexts:\n  prod:\n    endpoint: " + s.socket() + "\n")
 	}
 	s.instead = strings.NewReplacer("/etc/moleculed/", dir+"/etc/", "unix:///run/moleculed/moleculed.sock", s.socket(), "3f9a", token,
 		"http://127.0.0.1:7420", tcp, "https://agents.example.com", tcp)
@@ -187,6 +192,14 @@ func (s *stage) token() string {
 	s.must(s.client.CreateToken(s.t.Context(), &laptop))
 	s.must(os.WriteFile(filepath.Join(s.dir, "laptop.token"), []byte(laptop.Token.Reveal()+"\n"), 0o600))
 	return laptop.ID[:4]
+}
+
+// settings writes the file that molecli reads.
+func (s *stage) settings(text string) {
+	s.t.Helper()
+	dir := filepath.Join(s.dir, ".config", "molecule")
+	s.must(os.MkdirAll(dir, 0o700))
+	s.must(os.WriteFile(filepath.Join(dir, "molecli.yaml"), []byte(text), 0o600))
 }
 
 // serve runs a daemon until the test ends, and returns where it listens beside
