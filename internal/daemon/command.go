@@ -48,7 +48,7 @@ const helpTemplate = `{{.Short}}
 {{.Long}}
 
 Usage:
-  {{.CommandPath}}{{if .HasParent}} [FLAGS]{{else}} COMMAND
+  {{.CommandPath}}{{with slice .Use (len .Name)}}{{.}}{{end}}{{if .HasParent}} [FLAGS]{{else}} COMMAND
 
 Commands:{{range .Commands}}{{if .IsAvailableCommand}}
   {{rpad .Name .NamePadding}}  {{.Short}}{{end}}{{end}}{{end}}
@@ -78,8 +78,12 @@ everything in one directory and is driven with molecli.`,
 	root.SetHelpTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(newServeCmd(stderr), newInitCmd(stdout, stderr), newCheckConfigCmd(stdout),
+		newBackupCmd(stdout, stderr), newRestoreCmd(stdout, stderr), newMigrateCmd(stdout, stderr),
 		newHealthcheckCmd(stdout), newInstallServiceCmd(stdout), newVersionCmd(stdout))
 	for _, sub := range root.Commands() {
+		if sub.Args != nil {
+			continue
+		}
 		sub.Args = func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(fmt.Errorf("unexpected argument %q", args[0]))
@@ -111,7 +115,8 @@ everything in one directory and is driven with molecli.`,
 
 // unknownCommand is the error for a word that is no command.
 func unknownCommand(word string) error {
-	if meant := molecule.Nearest(word, []string{"serve", "init", "check-config", "healthcheck", "install-service", "version"}); meant != "" {
+	commands := []string{"serve", "init", "check-config", "backup", "restore", "migrate", "healthcheck", "install-service", "version"}
+	if meant := molecule.Nearest(word, commands); meant != "" {
 		return molecule.Errorf(molecule.Invalid, "unknown command %q", word).WithHint("did you mean moleculed %s?", meant)
 	}
 	return usage(fmt.Errorf("unknown command %q", word))

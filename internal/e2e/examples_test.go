@@ -20,6 +20,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/client"
 	"github.com/molecule-ai/molecli/internal/daemon"
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite"
 	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 	"github.com/molecule-ai/molecli/internal/term"
 )
@@ -33,6 +34,8 @@ const (
 	theAgent              // an agent and nothing that needs it
 	atWork                // a run that does not end by itself
 	trouble               // an incident
+	aside                 // a store that no daemon uses, beside the usual
+	copied                // the same, and a backup of it
 )
 
 // typed is how an example is to be typed, where that differs from just so.
@@ -69,6 +72,9 @@ func examplesOf() map[string]typed {
 		"molecli schedule add": {scene: theAgent},
 		"molecli schedule add hello --agent echo --cron '0 8 * * *' --prompt 'say hello'": {scene: theAgent},
 		"molecli schedule remove hello":  {exit: 2, says: "add --yes"},
+		"moleculed backup":               {scene: aside},
+		"moleculed migrate":              {scene: aside},
+		"moleculed restore":              {scene: copied},
 		"moleculed serve":                {forever: true},
 		"moleculed serve --data-dir ./d": {forever: true},
 		"moleculed healthcheck":          {exit: 6, says: "nobody answers"}, // the daemon listens elsewhere
@@ -171,6 +177,13 @@ func newStage(t *testing.T, sc scene) *stage {
 	}
 	data := filepath.Join(dir, "d")
 	sqlitetest.Seed(t, data)
+	if sc == aside || sc == copied {
+		sqlitetest.Seed(t, filepath.Join(dir, "elsewhere/d"))
+	}
+	if sc == copied {
+		_, err := sqlite.BackUp(t.Context(), filepath.Join(dir, "elsewhere/d"), filepath.Join(dir, "elsewhere/before-the-move.db"))
+		s.must(err)
+	}
 	tcp := s.serve(data)
 	token := "3f9a"
 	if sc == usual {

@@ -43,6 +43,24 @@ func translate(err error) error {
 	return err
 }
 
+// translateCopy is translate for what was read here and written into dir, which
+// may be on another disk.
+func translateCopy(err error, dir string) error {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return err
+	}
+	switch e.Code() & 0xff { // the primary code
+	case sqlite3.SQLITE_FULL:
+		return molecule.Errorf(molecule.Unavailable, "the disk of %s is full", dir).
+			WithHint("make room, or name a directory on another disk").WithCause(err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR:
+		return molecule.Errorf(molecule.Unavailable, "the copy cannot be written into %s, or the database cannot be read", dir).
+			WithHint("check the file system, owner and mode of both").WithCause(err)
+	}
+	return translate(err)
+}
+
 // unique reports whether err is the violation of a unique index.
 func unique(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)

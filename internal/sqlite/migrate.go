@@ -16,19 +16,31 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// provider reads the embedded migrations.
-func provider(pool *sql.DB) (*goose.Provider, error) {
+// embedded are the migrations of this program.
+func embedded() fs.FS {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return nil, err
+		panic(err) // the name is not a valid one
 	}
-	return goose.NewProvider(goose.DialectSQLite3, pool, files)
+	return files
+}
+
+// provider reads migrations.
+func provider(pool *sql.DB, steps fs.FS) (*goose.Provider, error) {
+	return goose.NewProvider(goose.DialectSQLite3, pool, steps)
+}
+
+// migration is how migrate goes about it.
+type migration struct {
+	steps fs.FS
+	tell  func(version int64)                         // before each step of a store that is there; may be nil
+	keep  func(ctx context.Context, have int64) error // before the first of them
 }
 
 // migrate brings the schema up to date and returns its version. Each step is a
-// transaction of its own, and is told before it begins.
-func migrate(ctx context.Context, pool *sql.DB, tell func(version int64)) (int64, error) {
-	p, err := provider(pool)
+// transaction of its own.
+func migrate(ctx context.Context, pool *sql.DB, m migration) (int64, error) {
+	p, err := provider(pool, m.steps)
 	if err != nil {
 		return 0, err
 	}
@@ -36,12 +48,19 @@ func migrate(ctx context.Context, pool *sql.DB, tell func(version int64)) (int64
 	if err != nil {
 		return 0, err
 	}
+	kept := have == 0 // there is nothing to keep
 	for _, step := range p.ListSources() {
 		if step.Version <= have {
 			continue
 		}
-		if tell != nil && have > 0 { // a new file is made in no time
-			tell(step.Version)
+		if m.tell != nil && have > 0 { // a new file is made in no time
+			m.tell(step.Version)
+		}
+		if !kept {
+			if err := m.keep(ctx, have); err != nil {
+				return 0, fmt.Errorf("keep a copy of schema %d: %w", have, err)
+			}
+			kept = true
 		}
 		if _, err := p.ApplyVersion(ctx, step.Version, true); err != nil {
 			return 0, err
@@ -52,32 +71,50 @@ func migrate(ctx context.Context, pool *sql.DB, tell func(version int64)) (int64
 
 // refuseNewer returns Conflict when the file was written by a newer program.
 // It reads only, so that such a file stays as it is.
-func refuseNewer(ctx context.Context, path string) (err error) {
+func refuseNewer(ctx context.Context, path string, steps fs.FS) (err error) {
 	pool, err := sql.Open("sqlite", dsn(path, "ro"))
 	if err != nil {
 		return fmt.Errorf("open store: %w", err)
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	p, err := provider(pool)
+	have, err := schemaOf(ctx, pool)
 	if err != nil {
-		return err
-	}
-	var have int64
-	row := pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'")
-	if err := row.Scan(&have); err != nil {
 		return fmt.Errorf("read the schema of %s: %w", path, translate(err))
 	}
-	if have == 0 {
-		return nil // a new file
+	return tooNew(path, have, steps)
+}
+
+// tooNew returns Conflict for a schema that is newer than this program.
+func tooNew(path string, have int64, steps fs.FS) error {
+	newest, err := newestSchema(steps)
+	if err != nil || have <= newest {
+		return err
+	}
+	return molecule.Errorf(molecule.Conflict, "%s has schema %d, this moleculed knows %d", path, have, newest).
+		WithHint("install the moleculed that wrote it, or restore an older copy")
+}
+
+// schemaOf returns the schema of a database, 0 for one that is empty or not of
+// this program.
+func schemaOf(ctx context.Context, pool *sql.DB) (have int64, err error) {
+	row := pool.QueryRowContext(ctx, "SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'")
+	if err := row.Scan(&have); err != nil || have == 0 {
+		return 0, err
 	}
 	row = pool.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version WHERE is_applied = 1")
-	if err := row.Scan(&have); err != nil {
-		return fmt.Errorf("read the schema version of %s: %w", path, translate(err))
+	err = row.Scan(&have)
+	return have, err
+}
+
+// newestSchema returns the number of the newest migration.
+func newestSchema(steps fs.FS) (newest int64, err error) {
+	files, err := fs.Glob(steps, "*.sql")
+	for _, f := range files {
+		n, err := goose.NumericComponent(f)
+		if err != nil {
+			return 0, err
+		}
+		newest = max(newest, n)
 	}
-	sources := p.ListSources()
-	if newest := sources[len(sources)-1].Version; have > newest {
-		return molecule.Errorf(molecule.Conflict, "%s has schema %d, this moleculed knows %d", path, have, newest).
-			WithHint("install the moleculed that wrote it, or restore an older copy")
-	}
-	return nil
+	return newest, err
 }

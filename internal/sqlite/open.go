@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/url"
 	"os"
@@ -28,6 +29,9 @@ const (
 type Options struct {
 	Log       *slog.Logger
 	Migrating func(version int64) // called before each migration of a store that is there; may be nil
+	Backups   string              // directory of the copies kept before migrations; "" means one in the data directory
+
+	steps fs.FS // the migrations; nil means those of this program
 }
 
 // DB is an open store. Its methods may be called from any goroutine.
@@ -55,10 +59,7 @@ type DB struct {
 // in use or a schema that is newer than this program, Forbidden for a
 // directory that is not ours or cannot be written.
 func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
-	if err := prepareDir(dir, opts.Log); err != nil {
-		return nil, err
-	}
-	held, err := takeLock(dir)
+	held, err := occupy(dir, opts.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -66,19 +67,41 @@ func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
 		log: opts.Log, lock: held, path: filepath.Join(dir, fileName),
 		jobs: make(chan *job), walks: make(chan *walk), committed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
-	if err := db.open(ctx, opts.Migrating); err != nil {
+	if opts.steps == nil {
+		opts.steps = embedded()
+	}
+	if err := db.open(ctx, opts); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
 }
 
+// occupy takes the lock on dir and brings what a restore has left unfinished to
+// its end.
+func occupy(dir string, log *slog.Logger) (*lock, error) {
+	if err := prepareDir(dir, log); err != nil {
+		return nil, err
+	}
+	held, err := takeLock(dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := finishRestore(dir, log); err != nil {
+		return nil, errors.Join(err, held.release())
+	}
+	if err := SweepPartials(dir); err != nil {
+		log.Warn("remove what is left of backups", "dir", dir, "err", err)
+	}
+	return held, nil
+}
+
 // open migrates the file and opens both pools.
-func (db *DB) open(ctx context.Context, migrating func(version int64)) error {
+func (db *DB) open(ctx context.Context, opts Options) error {
 	path := db.path
 	if err := createPrivate(path); err != nil {
 		return err
 	}
-	if err := refuseNewer(ctx, path); err != nil {
+	if err := refuseNewer(ctx, path, opts.steps); err != nil {
 		return err
 	}
 	var err error
@@ -88,7 +111,8 @@ func (db *DB) open(ctx context.Context, migrating func(version int64)) error {
 		return fmt.Errorf("open store: %w", err)
 	}
 	db.writer.SetMaxOpenConns(1)
-	if db.schema, err = migrate(ctx, db.writer, migrating); err != nil {
+	how := migration{steps: opts.steps, tell: opts.Migrating, keep: db.keepCopy(opts.Backups)}
+	if db.schema, err = migrate(ctx, db.writer, how); err != nil {
 		return fmt.Errorf("migrate store: %w", translate(err))
 	}
 	if db.reader, err = sql.Open("sqlite", dsn(path, "ro", "_pragma=query_only(1)")); err != nil {

@@ -26,6 +26,12 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(holdVar); dir != "" {
 		os.Exit(hold(dir))
 	}
+	if dir := os.Getenv(copyVar); dir != "" {
+		os.Exit(copyStore(dir))
+	}
+	if dir := os.Getenv(dieVar); dir != "" {
+		os.Exit(killMigration(dir))
+	}
 	if dir := os.Getenv(pruneVar); dir != "" {
 		os.Exit(pruneAll(dir))
 	}

@@ -48,7 +48,13 @@ func wantCode(t *testing.T, err error, code molecule.Code) {
 // raw opens the file of a store beside it, as no part of the program would.
 func raw(t testing.TB, dir string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "moleculed.db")+"?_pragma=ignore_check_constraints(1)&_pragma=busy_timeout(5000)&_txlock=immediate")
+	return rawFile(t, filepath.Join(dir, "moleculed.db"))
+}
+
+// rawFile is raw for a file with any name.
+func rawFile(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=ignore_check_constraints(1)&_pragma=busy_timeout(5000)&_txlock=immediate")
 	if err != nil {
 		t.Fatal(err)
 	}
