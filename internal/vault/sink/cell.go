@@ -50,13 +50,25 @@ func (s single) Apply(ctx context.Context, c Change) (State, error) {
 	if err := s.cell.Put(ctx, c, seen); err != nil {
 		return State{}, err
 	}
-	return s.look(ctx, c)
+	return s.behind(ctx, c)
 }
 
-// look is a look behind a write of ours, whose mark is a new one.
-func (s single) look(ctx context.Context, c Change) (State, error) {
+// behind looks at what was written. The mark of the sink is a new one now.
+func (s single) behind(ctx context.Context, c Change) (State, error) {
 	c.Marker = ""
-	return s.cell.Look(ctx, c)
+	seen, err := s.cell.Look(ctx, c)
+	want := HoldsNew
+	if c.New.IsZero() {
+		want = HoldsNothing
+	}
+	switch {
+	case err != nil || seen.Holds == want || seen.Holds == HoldsUnknown:
+		return seen, err
+	case seen.Holds == HoldsOther:
+		return seen, Drift(s.place)
+	}
+	return seen, molecule.Errorf(molecule.Unavailable, "%s took the change and shows the value before it", s.place).
+		WithHint("try again; if it stays so, the sink does not do what it says")
 }
 
 // Verify looks for the new value, and for one that was never written.
@@ -94,7 +106,7 @@ func (s single) Undo(ctx context.Context, c Change) (State, error) {
 	if err != nil {
 		return State{}, err
 	}
-	after, err := s.look(ctx, back)
+	after, err := s.behind(ctx, back)
 	return after.turned(), err
 }
 

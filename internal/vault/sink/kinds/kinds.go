@@ -9,6 +9,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/vault/sink"
 	"github.com/molecule-ai/molecli/internal/vault/sink/envfile"
+	"github.com/molecule-ai/molecli/internal/vault/sink/exec"
 	"github.com/molecule-ai/molecli/internal/vault/sink/file"
 )
 
@@ -16,6 +17,7 @@ import (
 func table() map[string]sink.Open {
 	return map[string]sink.Open{
 		"envfile": envfile.Open,
+		"exec":    exec.Open,
 		"file":    file.Open,
 	}
 }
