@@ -50,6 +50,8 @@ var layers = map[string][]string{ // never written
 	"internal/vault/sink/file":    {"L0", "L1", "internal/vault/sink/disk"},
 	"internal/vault/sink/envfile": {"L0", "L1", "internal/vault/sink/disk"},
 	"internal/vault/sink/exec":    {"L0", "L1"},
+	"internal/vault/sink/webhook": {"L0", "L1", "internal/vault/sink/web"},
+	"internal/vault/sink/web":     {"L0", "internal/netguard", "internal/vault/sink"},
 	"internal/vault/sink/kinds":   {"L0", "L1", "sinks"},
 
 	"internal/dispatch":  {"L0", "L1"},
@@ -73,7 +75,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap", "internal/vault/sink"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console", "internal/vault/sink/kinds"}
-	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile", "internal/vault/sink/exec"}
+	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile", "internal/vault/sink/exec", "internal/vault/sink/webhook"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
 )
 

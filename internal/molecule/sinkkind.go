@@ -31,11 +31,11 @@ func SinkKinds() []SinkKind {
 		{Name: "github", About: "an Actions secret", Required: []string{"repo|org"}, Optional: []string{"environment", "name", "url"}, WriteOnly: true},
 		{Name: "htpasswd", About: "one line of a file of hashed passwords", Required: []string{"path", "user"}, Hashed: true},
 		{Name: "kubernetes", About: "one key of a Secret", Required: []string{"namespace", "secret"}, Optional: []string{"key", "url"}},
-		{Name: "postgres", About: "the password of one role, or of two that take turns", Required: []string{"host", "database", "role"}, Optional: []string{"port", "role_b", "sslmode", "user"}, Hashed: true},
-		{Name: "redis", About: "the password of an ACL user", Required: []string{"address", "user"}, Optional: []string{"tls", "admin"}, Hashed: true},
+		{Name: "postgres", About: "the password of one role, or of two that take turns", Required: []string{"host", "database", "role"}, Optional: []string{"port", "role_b", "sslmode", "user", "plaintext"}, Hashed: true},
+		{Name: "redis", About: "the password of an ACL user", Required: []string{"address", "user"}, Optional: []string{"tls", "admin", "plaintext"}, Hashed: true},
 		{Name: "systemd", About: "a credential of a unit", Required: []string{"path"}, Optional: []string{"name", "encrypt"}},
 		{Name: "vault", About: "one key of a KV secret", Required: []string{"mount", "path"}, Optional: []string{"key", "url"}},
-		{Name: "webhook", About: "a signed request to a URL", Required: []string{"url"}, WriteOnly: true},
+		{Name: "webhook", About: "a signed request to a URL", Required: []string{"url"}, Optional: []string{"plaintext"}, WriteOnly: true},
 	}
 }
 
@@ -96,7 +96,7 @@ func (s SinkSpec) Place() string {
 	kind, _ := SinkKindOf(s.Kind)
 	for _, key := range append(slices.Clone(kind.Required), kind.Optional...) {
 		for _, name := range strings.Split(key, "|") {
-			if v := s.Target[name]; v != "" && (name != "url" || s.Kind == "webhook") {
+			if v := s.Target[name]; v != "" && name != "plaintext" && (name != "url" || s.Kind == "webhook") {
 				parts = append(parts, v)
 			}
 		}

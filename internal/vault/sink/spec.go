@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
@@ -22,6 +23,8 @@ type Open func(Spec) (Sink, error)
 // Network is the guarded way out.
 type Network interface {
 	CheckStored(hostPort string, secure, plaintext bool) error
+	CheckStoredURL(raw string, plaintext bool) (*url.URL, error)
+	CheckServiceURL(raw string, hosts []string) (*url.URL, error)
 	DialStored(hostPort string) func(ctx context.Context, network, addr string) (net.Conn, error)
 	Client(class netguard.Class) *http.Client
 }

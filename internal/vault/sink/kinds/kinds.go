@@ -11,6 +11,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/vault/sink/envfile"
 	"github.com/molecule-ai/molecli/internal/vault/sink/exec"
 	"github.com/molecule-ai/molecli/internal/vault/sink/file"
+	"github.com/molecule-ai/molecli/internal/vault/sink/webhook"
 )
 
 // table returns how each kind is opened.
@@ -19,6 +20,7 @@ func table() map[string]sink.Open {
 		"envfile": envfile.Open,
 		"exec":    exec.Open,
 		"file":    file.Open,
+		"webhook": webhook.Open,
 	}
 }
 
