@@ -41,6 +41,9 @@ func newAgentEnrolCmd(a *app) *cobra.Command {
 
 // run checks what can be checked here before it looks for the daemon.
 func (o *agentEnrol) run(ctx context.Context) error {
+	if o.life == 0 { // to the daemon none is the default
+		return molecule.Errorf(molecule.Invalid, "--expires-in is 0s, it must be above 0")
+	}
 	in := o.leave
 	in.ExpiresIn = molecule.Duration(o.life)
 	if err := in.Validate(); err != nil {

@@ -108,6 +108,9 @@ func (o *agentForm) check() error {
 	if o.given("await") && o.given("token-out") {
 		return molecule.Errorf(molecule.Invalid, "with --await the agent is given its token when it comes, so there is none for --token-out")
 	}
+	if o.given("await") && o.await <= 0 {
+		return molecule.Errorf(molecule.Invalid, "--await is %s, it must be above 0 and %s at most", molecule.Duration(o.await), molecule.Duration(molecule.MaxAwait))
+	}
 	if o.given("max-concurrent") && (o.max < 1 || o.max > 1000) {
 		return molecule.Errorf(molecule.Invalid, "--max-concurrent is %d, it must be between 1 and 1000", o.max)
 	}
@@ -226,14 +229,29 @@ func (o *agentForm) add(ctx context.Context) error {
 	if err := s.line("%s", strings.TrimSpace(fmt.Sprintf("agent %s added: %s %s", in.Name, in.Kind, agentWhere(in)))); err != nil {
 		return err
 	}
-	if !in.AwaitUntil.IsZero() {
-		s.note("it is given its token when it registers as %s before %s", in.ID, in.AwaitUntil.Format(time.RFC3339))
-	}
 	if err := s.showOnce(in.Token); err != nil {
 		return err
 	}
-	s.note("try: molecli agent run %s --prompt 'say hello'", in.Name)
+	s.introduce(in)
 	return nil
+}
+
+// introduce says what an agent has to be told that was just added, and how to see
+// that it works. One that asks for its work is not there yet.
+func (s *session) introduce(a molecule.Agent) {
+	try := "run " + a.Name + " --prompt 'say hello'"
+	switch {
+	case !a.AwaitUntil.IsZero():
+		s.note("it is given its token when it registers as %s before %s", a.ID, a.AwaitUntil.Format(time.RFC3339))
+	case a.Kind == molecule.AgentPoll:
+		s.note("its id is %s: with its token it asks GET /workspaces/%s/activity", a.ID, a.ID)
+	case a.Kind == molecule.AgentPush:
+		s.note("its id is %s: that and its token go with what it sends itself, such as heartbeats", a.ID)
+	}
+	if a.Kind == molecule.AgentPoll || !a.AwaitUntil.IsZero() {
+		try = "watch " + a.Name + " --until online"
+	}
+	s.note("try: molecli agent %s", try)
 }
 
 // newAgentUpdateCmd makes agent update.

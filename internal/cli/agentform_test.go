@@ -24,7 +24,7 @@ func made(change func(*molecule.Agent)) molecule.Agent {
 	return a
 }
 
-func TestAgentAdd_tellsATokenOnce(t *testing.T) {
+func TestAgentAdd_tellsATokenOnceAndTheIDItIsFor(t *testing.T) {
 	t.Parallel()
 	awaited := func(a *molecule.Agent) { a.Token, a.AwaitUntil = molecule.Shown{}, noon().Add(10*time.Minute) }
 	push := func(a *molecule.Agent) { a.Kind, a.URL = molecule.AgentPush, "https://agents.example/far" }
@@ -36,13 +36,13 @@ func TestAgentAdd_tellsATokenOnce(t *testing.T) {
 		want   result
 	}{
 		{"one that asks", "--poll", made(nil), `"kind":"poll"`, result{0, "agent helper added: poll\nmol_agent_x\n",
-			"this is the only time its token is shown:\ntry: molecli agent run helper --prompt 'say hello'\n"}},
+			"this is the only time its token is shown:\nits id is e5f6: with its token it asks GET /workspaces/e5f6/activity\ntry: molecli agent watch helper --until online\n"}},
 		{"one that is called", "--url https://agents.example/far", made(push), `"kind":"push"`, result{0, "agent helper added: push https://agents.example/far\nmol_agent_x\n",
-			"this is the only time its token is shown:\ntry: molecli agent run helper --prompt 'say hello'\n"}},
+			"this is the only time its token is shown:\nits id is e5f6: that and its token go with what it sends itself, such as heartbeats\ntry: molecli agent run helper --prompt 'say hello'\n"}},
 		{"one that is awaited", "--poll --await 10m", made(awaited), `"await":"10m"`, result{0, "agent helper added: poll\n",
-			"it is given its token when it registers as e5f6 before 2026-04-14T12:10:00Z\ntry: molecli agent run helper --prompt 'say hello'\n"}},
+			"it is given its token when it registers as e5f6 before 2026-04-14T12:10:00Z\ntry: molecli agent watch helper --until online\n"}},
 		{"its place", "--poll --role scribe --tier 3 --parent boss --runtime cli", made(nil), `"role":"scribe","tier":3,"parent":"boss","runtime":"cli"`, result{0, "agent helper added: poll\nmol_agent_x\n",
-			"this is the only time its token is shown:\ntry: molecli agent run helper --prompt 'say hello'\n"}},
+			"this is the only time its token is shown:\nits id is e5f6: with its token it asks GET /workspaces/e5f6/activity\ntry: molecli agent watch helper --until online\n"}},
 		{"by its name", "--poll -o name", made(nil), `"kind":"poll"`, result{0, "helper\n", ""}},
 	}
 	for _, tt := range tests {
@@ -92,10 +92,14 @@ func TestAgentForm_refusesWhatDoesNotGoTogether(t *testing.T) {
 		"add x --exec cat --await 1m":           "--await is for agents that come by themselves, not for --exec",
 		"add x --exec cat --token-out f":        "--token-out is for agents that come by themselves, not for --exec",
 		"add x --poll --await 1m --token-out f": "there is none for --token-out",
+		"add x --poll --await 0s":               "--await is 0s, it must be above 0 and 1h at most",
 		"add x --poll --tier 10":                "tier is 10, it must be between 1 and 9",
 		"enrol":                                 "an enrolment is for a name or for a role",
 		"enrol --name a --role b":               "not for both",
-		"enrol --name a --expires-in 61m":       "an enrolment is good for 1h at most",
+		"enrol --name a --expires-in 61m":       "an enrolment is good for up to 1h, not for 1h1m",
+		"enrol --name a --expires-in -1m":       "an enrolment is good for up to 1h, not for -1m",
+		"enrol --name a --expires-in 0s":        "--expires-in is 0s, it must be above 0",
+		"run a --prompt x --run-timeout 0s":     "--run-timeout is 0s, it must be above 0",
 		"update x":                              "nothing to change",
 	} {
 		got := newHand(t, nil).run(append([]string{"agent"}, strings.Fields(args)...)...)

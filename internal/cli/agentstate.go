@@ -98,12 +98,7 @@ func newAgentWatchCmd(a *app) *cobra.Command {
 		examples: "  molecli agent watch -o jsonl\n  molecli agent watch echo --until online --wait 30s",
 		args:     between(0, "NAME"), complete: a.completeAgents,
 	}, func(ctx context.Context, s *session, args []string) error {
-		if o.wait > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, o.wait)
-			defer cancel()
-		}
-		return o.run(ctx, s, args)
+		return patiently(ctx, o.wait, func(ctx context.Context) error { return o.run(ctx, s, args) })
 	})
 	f := cmd.Flags()
 	f.StringVar(&o.until, "until", "", "end when the agent is in this state")
@@ -128,6 +123,9 @@ func (o agentWatch) run(ctx context.Context, s *session, args []string) error {
 		return molecule.Errorf(molecule.Invalid, "--until needs the agent it is about").WithHint("molecli agent watch NAME --until %s", o.until)
 	}
 	if err := (molecule.AgentFilter{State: molecule.AgentState(o.until)}).Validate(); err != nil {
+		return err
+	}
+	if err := checkCount(o.count); err != nil {
 		return err
 	}
 	f := molecule.EventFilter{Types: []string{"agent."}}

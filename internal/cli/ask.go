@@ -32,6 +32,9 @@ func newAgentRunCmd(a *app) *cobra.Command {
 		args:     exactly("NAME"), complete: a.completeAgents,
 		run: func(ctx context.Context, args []string) error {
 			o.agent = args[0]
+			if o.within == 0 { // to the daemon none is the default
+				return molecule.Errorf(molecule.Invalid, "--run-timeout is 0s, it must be above 0")
+			}
 			return o.run(ctx)
 		},
 	}.command()

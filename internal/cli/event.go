@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -141,6 +143,9 @@ func newEventWatchCmd(a *app) *cobra.Command {
 		examples: "  molecli event watch --type run.\n  molecli event watch --after 0 --count 10 -o jsonl",
 		args:     exactly(),
 		run: func(ctx context.Context, _ []string) error {
+			if err := checkCount(o.count); err != nil {
+				return err
+			}
 			s, err := o.app.session(ctx)
 			if err != nil {
 				return err
@@ -151,6 +156,32 @@ func newEventWatchCmd(a *app) *cobra.Command {
 	o.flags(cmd)
 	cmd.Flags().IntVar(&o.count, "count", 0, "end after so many events; 0 is never")
 	return cmd
+}
+
+// checkCount refuses a number of events that nobody can have meant.
+func checkCount(n int) error {
+	if n < 0 {
+		return molecule.Errorf(molecule.Invalid, "--count is %d, it must not be negative", n)
+	}
+	return nil
+}
+
+// patiently lets do take as long as wait says, and says so when that was too short;
+// 0 is as long as it takes.
+func patiently(ctx context.Context, wait time.Duration, do func(context.Context) error) error {
+	switch {
+	case wait < 0:
+		return molecule.Errorf(molecule.Invalid, "--wait is %s, it must not be negative", molecule.Duration(wait))
+	case wait == 0:
+		return do(ctx)
+	}
+	ctx, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	err := do(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		return molecule.Errorf(molecule.Timeout, "gave up after %s", molecule.Duration(wait)).WithHint("give it longer with --wait")
+	}
+	return err
 }
 
 // watchEvents prints events until there were enough or ctx ends.

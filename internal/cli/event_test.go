@@ -124,7 +124,7 @@ func TestEventWatch_goesOnAfterADropUntilTheCount(t *testing.T) {
 	}
 }
 
-func TestRunWatch_givesUpWhenTold(t *testing.T) {
+func TestWatch_givesUpWhenToldAndSaysSo(t *testing.T) {
 	t.Parallel()
 	run := endedRun("", "")
 	run.State = molecule.RunStarted
@@ -132,11 +132,29 @@ func TestRunWatch_givesUpWhenTold(t *testing.T) {
 		"GET /v1/runs/r1":     {{0, run}},
 		"GET /v1/events/last": {{0, `{"id":6}`}},
 		"GET /v1/events":      {stream()},
+		"GET /v1/agents/far":  {{0, farAgent()}},
 	})
-	for _, args := range [][]string{{"r1"}, nil} {
-		got := newHand(t, d).run(append([]string{"run", "watch", "--wait", "50ms"}, args...)...)
-		if got.status != wire.ExitTimeout {
-			t.Errorf("%q: got %+v, want status 7", args, got)
+	for _, args := range []string{"run watch r1", "run watch", "agent watch", "agent watch far --until online"} {
+		got := newHand(t, d).run(append(strings.Fields(args), "--wait", "50ms")...)
+		want := result{wire.ExitTimeout, "", "✗ gave up after 50ms\ntry: give it longer with --wait\n"}
+		if diff := cmp.Diff(got, want, cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("%s: got, want:\n%s", args, diff)
+		}
+	}
+}
+
+func TestWatch_refusesWhatWouldNeverEnd(t *testing.T) {
+	t.Parallel()
+	d := newDaemon(t, map[string][]reply{"GET /v1/events/last": {{0, `{"id":6}`}}})
+	for args, want := range map[string]string{
+		"run watch --wait -5s":     "✗ --wait is -5s, it must not be negative\n",
+		"agent watch --wait -5s":   "✗ --wait is -5s, it must not be negative\n",
+		"agent watch --count -1":   "✗ --count is -1, it must not be negative\n",
+		"event watch --count -100": "✗ --count is -100, it must not be negative\n",
+	} {
+		got := newHand(t, d).run(strings.Fields(args)...)
+		if diff := cmp.Diff(got, result{wire.ExitUsage, "", want}, cmp.AllowUnexported(result{})); diff != "" {
+			t.Errorf("%s: got, want:\n%s", args, diff)
 		}
 	}
 }

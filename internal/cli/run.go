@@ -207,19 +207,16 @@ func newRunWatchCmd(a *app) *cobra.Command {
 		examples: "  molecli run watch \"$(molecli schedule run hello --detach -o name)\"\n  molecli run watch -o jsonl",
 		args:     between(0, "ID"), complete: a.completeRuns,
 	}, func(ctx context.Context, s *session, args []string) error {
-		if wait > 0 {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, wait)
-			defer cancel()
-		}
-		if len(args) == 0 {
-			return s.watchEvents(ctx, eventWatch{types: []string{"run."}, after: -1})
-		}
-		run, err := s.client.WaitRun(ctx, args[0])
-		if err != nil {
-			return err
-		}
-		return s.conclude(run)
+		return patiently(ctx, wait, func(ctx context.Context) error {
+			if len(args) == 0 {
+				return s.watchEvents(ctx, eventWatch{types: []string{"run."}, after: -1})
+			}
+			run, err := s.client.WaitRun(ctx, args[0])
+			if err != nil {
+				return err
+			}
+			return s.conclude(run)
+		})
 	})
 	cmd.Flags().DurationVar(&wait, "wait", 0, "give up after this long; 0 is never")
 	return cmd

@@ -32,7 +32,7 @@ func (e Enrolment) Validate() error {
 	case e.Name == "" && e.Role == "":
 		return Errorf(Invalid, "an enrolment is for a name or for a role").WithHint("molecli agent enrol --name NAME")
 	case e.ExpiresIn < 0 || time.Duration(e.ExpiresIn) > MaxEnrolment:
-		return Errorf(Invalid, "an enrolment is good for %s at most, not %s", Duration(MaxEnrolment), e.ExpiresIn)
+		return Errorf(Invalid, "an enrolment is good for up to %s, not for %s", Duration(MaxEnrolment), e.ExpiresIn)
 	case e.Name != "":
 		return ValidateName("agent", e.Name)
 	}
