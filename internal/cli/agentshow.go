@@ -58,8 +58,8 @@ func agentRecord(a molecule.Agent) term.Record {
 		{Title: "parent", Cell: term.Text(a.Parent)},
 		{Title: "made with", Cell: term.Text(a.Runtime)},
 		{Title: "state", Cell: agentStateCell(a)},
-		{Title: "since", Cell: term.When(a.StateSince)},
-		{Title: "because", Cell: term.Text(a.StateReason)},
+		{Title: "since", Cell: term.When(agentSince(a))},
+		{Title: "because", Cell: term.Text(agentReason(a))},
 		{Title: "seen", Cell: term.When(a.LastSeen)},
 		{Title: "runs", Cell: term.Text(fmt.Sprintf("%d of %d", a.ActiveRuns, a.MaxConcurrent))},
 		{Title: "budget", Cell: term.Text(budgetText(&a.Budget))},
@@ -82,6 +82,23 @@ func agentRecord(a molecule.Agent) term.Record {
 		r = append(r, term.Field{Title: "passes", Cell: term.Text(name)})
 	}
 	return r
+}
+
+// agentSince returns since when an agent is what it is believed to be.
+func agentSince(a molecule.Agent) time.Time {
+	if a.StateSince.IsZero() {
+		return a.CreatedAt
+	}
+	return a.StateSince
+}
+
+// agentReason says why an agent is believed to be what it is. Nothing led to the
+// state that it was made in.
+func agentReason(a molecule.Agent) string {
+	if a.StateReason == "" && a.State == molecule.AgentPending {
+		return a.State.Means()
+	}
+	return a.StateReason
 }
 
 // vitalsRecord is what an agent said of itself; nothing when it never did.

@@ -134,6 +134,9 @@ func (s AgentState) After(signs ...AgentSign) AgentState {
 	return s
 }
 
+// Means says what an agent in state s is believed to be.
+func (s AgentState) Means() string { return s.row().Means }
+
 // Runs says what becomes of the runs of an agent in state s.
 func (s AgentState) Runs() Handling { return s.row().Runs }
 

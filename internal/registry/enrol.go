@@ -13,6 +13,9 @@ func (s *Service) CreateEnrolment(ctx context.Context, in *molecule.Enrolment) e
 	if err := in.Validate(); err != nil {
 		return err
 	}
+	if err := s.mayEnrol(ctx, in.Name); err != nil {
+		return err
+	}
 	if in.ExpiresIn == 0 {
 		in.ExpiresIn = molecule.Duration(molecule.DefaultEnrolment)
 	}
@@ -28,6 +31,24 @@ func (s *Service) CreateEnrolment(ctx context.Context, in *molecule.Enrolment) e
 	}
 	s.tokens.Put(t)
 	in.ID, in.ExpiresAt, in.Token = t.ID, t.ExpiresAt, molecule.Show(secret)
+	return nil
+}
+
+// mayEnrol refuses a name that nobody could register under.
+func (s *Service) mayEnrol(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	a, err := s.store.Agent(ctx, name)
+	switch {
+	case molecule.CodeOf(err) == molecule.NotFound, molecule.CodeOf(err) == molecule.Invalid: // nobody is called so
+		return nil
+	case err != nil:
+		return err
+	case a.Name == name && a.Kind == molecule.AgentExec:
+		return molecule.Errorf(molecule.Conflict, "agent %q is a local command, which does not register", name).
+			WithHint("choose the name of no agent, or of one that registers")
+	}
 	return nil
 }
 

@@ -168,8 +168,8 @@ func TestRegister_aRoleTakesTheNameOfTheCard(t *testing.T) {
 func TestRegister_aNameThatIsTakenIsRefused(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t)
-	create(t, d.Service, admin(t), command("taken", "cat"))
 	leave := d.bearing(d.enrolment("taken", ""))
+	create(t, d.Service, admin(t), command("taken", "cat"))
 	d.enter(leave, polls(someID, "a"), molecule.Conflict)
 	if who := molecule.PrincipalFrom(leave); who.TokenID == "" {
 		t.Error("what was refused used the token up")
@@ -418,6 +418,23 @@ func TestCreateEnrolment_isBoundAndEnds(t *testing.T) {
 	for _, bad := range []molecule.Enrolment{{}, {Name: "a", Role: "b"}, {Name: "a", ExpiresIn: molecule.Duration(2 * time.Hour)}} {
 		if err := d.CreateEnrolment(admin(t), &bad); molecule.CodeOf(err) != molecule.Invalid {
 			t.Errorf("%+v: %v", bad, err)
+		}
+	}
+}
+
+func TestCreateEnrolment_isNotForALocalCommand(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t)
+	command := molecule.Agent{Name: "shell", Exec: &molecule.Exec{Command: "cat"}}
+	if err := d.CreateAgent(admin(t), &command); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.CreateEnrolment(admin(t), &molecule.Enrolment{Name: "shell"}); molecule.CodeOf(err) != molecule.Conflict {
+		t.Errorf("leave to register as a command: %v", err)
+	}
+	for _, name := range []string{"she", command.ID[:8], "helper"} { // a beginning is no name
+		if err := d.CreateEnrolment(admin(t), &molecule.Enrolment{Name: name}); err != nil {
+			t.Errorf("leave to register as %s: %v", name, err)
 		}
 	}
 }

@@ -156,6 +156,9 @@ func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.Agent
 	// Programs and addresses are looked at outside the transaction, which must
 	// not wait for a file system.
 	wanted := before
+	if err := staysItsKind(before, up); err != nil {
+		return molecule.Agent{}, err
+	}
 	apply(&wanted, up)
 	if err := wanted.Validate(); err != nil {
 		return molecule.Agent{}, err
@@ -184,6 +187,23 @@ func (s *Service) UpdateAgent(ctx context.Context, ref string, up molecule.Agent
 		}
 		return a.Validate()
 	}))
+}
+
+// staysItsKind refuses an address or a command that would make another kind of
+// agent.
+func staysItsKind(a molecule.Agent, up molecule.AgentUpdate) error {
+	wanted := a.Kind
+	switch {
+	case up.Exec != nil:
+		wanted = molecule.AgentExec
+	case up.URL != nil && *up.URL != "":
+		wanted = molecule.AgentPush
+	}
+	if wanted != a.Kind {
+		return molecule.Errorf(molecule.Invalid, "agent %q is of kind %s and stays so: it cannot become %s", a.Name, a.Kind, wanted).
+			WithHint("add another agent, and have schedules name that one")
+	}
+	return nil
 }
 
 // RemoveAgent removes an agent that no schedule names and that has no children.
