@@ -18,6 +18,7 @@ const (
 	afterwards  = 5 * time.Second // for what is asked once the deadline has passed
 	firstPause  = time.Second     // between polls; doubled up to longPause
 	longPause   = 15 * time.Second
+	looks       = 3      // for a task whose send was cut off
 	maxRemember = 20_000 // agents whose endpoint is remembered
 )
 
@@ -51,6 +52,9 @@ type dialect interface {
 	send(ctx context.Context, c *http.Client, d molecule.Delivery) answer
 	task(ctx context.Context, c *http.Client, id string) answer
 	cancel(ctx context.Context, c *http.Client, id string) answer
+	// find looks for the task that a message has made. It returns "" when the agent
+	// tells of none, and whether looking again may help.
+	find(ctx context.Context, c *http.Client, messageID string) (taskID string, again bool)
 }
 
 // answer is what one exchange brought: facts, and the task they are about.
@@ -77,6 +81,9 @@ func (c *Client) Deliver(ctx context.Context, d molecule.Delivery) molecule.Repl
 	a := ep.speak().send(ep.target(ctx), ep.client(c.guard, patient), d)
 	if stale(a.Reply) {
 		c.forget(d.Agent) // the next attempt asks for the card again
+	}
+	if a.Failure == molecule.FailBroken && d.Run.Policy.Resend != molecule.ResendSafe {
+		a = c.find(ctx, d, ep, a)
 	}
 	if !a.open() {
 		return c.closing(ctx, d, a.Reply)
@@ -105,6 +112,23 @@ func (c *Client) adopt(ctx context.Context, d molecule.Delivery) molecule.Reply 
 		return molecule.Reply{Failure: molecule.FailLost, Detail: "what was noted of it cannot be read"}
 	}
 	return c.follow(ctx, d, ep, answer{taskID: taskID, Reply: molecule.Reply{Task: molecule.TaskWorking, Answered: true}})
+}
+
+// find looks a few times for the task of a send whose answer was cut off, and
+// returns it as one that goes on; what was, when there is none.
+func (c *Client) find(ctx context.Context, d molecule.Delivery, ep endpoint, was answer) answer {
+	pause := firstPause
+	for range looks {
+		taskID, again := ep.speak().find(ep.target(ctx), ep.client(c.guard, brief), d.Run.MessageID)
+		if taskID != "" {
+			return answer{taskID: taskID, Reply: molecule.Reply{Task: molecule.TaskWorking, Answered: true}}
+		}
+		if !again || molecule.Sleep(ctx, pause) != nil {
+			break
+		}
+		pause *= 2
+	}
+	return was
 }
 
 // follow polls a task until it is over.

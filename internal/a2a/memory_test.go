@@ -37,6 +37,7 @@ func TestDeliver_asksForTheCardAgainWhenItLied(t *testing.T) {
 					return
 				}
 				r := online(t, a2atest.New(f).On(send, tt.act, (*a2atest.Call).Usual))
+				r.delivery.Run.Policy.Resend = molecule.ResendSafe // else what was cut off is looked for
 				r.deliver(t, time.Minute)
 				sameReply(t, r.deliver(t, time.Minute), says("done"))
 				r.asked(t, tt.want...)

@@ -81,6 +81,11 @@ func (s speaker03) cancel(ctx context.Context, c *http.Client, id string) answer
 	})
 }
 
+// find finds nothing: 0.3 has no question for it.
+func (s speaker03) find(context.Context, *http.Client, string) (taskID string, again bool) {
+	return "", false
+}
+
 // question is one call in both bindings.
 type question struct {
 	method string // of JSON-RPC

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	sdk "github.com/a2aproject/a2a-go/v2/a2a"
@@ -159,6 +160,32 @@ func (s speaker1) cancel(ctx context.Context, c *http.Client, id string) answer 
 	return s.exchange(c, func(t a2aclient.Transport) (any, error) {
 		return t.CancelTask(ctx, params1(), &sdk.CancelTaskRequest{ID: s.taskID(id)})
 	})
+}
+
+// mostTasks is how many of its latest tasks an agent is asked for, the most that
+// 1.0 allows, and lastSaid how many of the last messages of each.
+const (
+	mostTasks = 100
+	lastSaid  = 20
+)
+
+func (s speaker1) find(ctx context.Context, c *http.Client, messageID string) (taskID string, again bool) {
+	t, err := s.transport(c)
+	if err != nil {
+		return "", false
+	}
+	said := lastSaid
+	list, err := t.ListTasks(ctx, params1(), &sdk.ListTasksRequest{PageSize: mostTasks, HistoryLength: &said})
+	if err != nil {
+		return "", transient(recorded(c).reply())
+	}
+	ours := func(m *sdk.Message) bool { return m != nil && m.ID == messageID }
+	for _, task := range list.Tasks {
+		if task != nil && slices.ContainsFunc(task.History, ours) {
+			return string(task.ID), false
+		}
+	}
+	return "", true
 }
 
 // taskID returns an id as the SDK has to get it. Over HTTP+JSON the SDK (2.3.1)

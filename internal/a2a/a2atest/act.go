@@ -32,14 +32,42 @@ func Task(stages ...Stage) Act { return TaskNamed("task-1", stages...) }
 // TaskNamed is [Task] with an id for the task.
 func TaskNamed(id string, stages ...Stage) Act {
 	return func(c *Call) {
-		w := &work{id: id, asked: c.Text, stages: stages}
-		if c.wait {
-			w.stages = stages[len(stages)-1:]
-		}
 		c.agent.mu.Lock()
 		defer c.agent.mu.Unlock()
-		c.agent.tasks[w.id] = w
-		c.answer(c.kind("task", w.as(c.Face)))
+		c.answer(c.kind("task", c.take(id, stages).as(c.Face)))
+	}
+}
+
+// TakesAndCuts is [TaskNamed] of an agent whose answer does not arrive.
+func TakesAndCuts(id string, stages ...Stage) Act {
+	return func(c *Call) {
+		c.agent.mu.Lock()
+		c.take(id, stages)
+		c.agent.mu.Unlock()
+		Cuts()(c)
+	}
+}
+
+// take makes a task of what is sent.
+func (c *Call) take(id string, stages []Stage) *work {
+	w := &work{id: id, message: c.MessageID, asked: c.Text, stages: stages}
+	if c.wait {
+		w.stages = stages[len(stages)-1:]
+	}
+	c.agent.tasks[id] = w
+	return w
+}
+
+// Tasks answers with every task that the agent has, the way a list is.
+func Tasks() Act {
+	return func(c *Call) {
+		c.agent.mu.Lock()
+		defer c.agent.mu.Unlock()
+		all := []any{}
+		for _, w := range c.agent.tasks {
+			all = append(all, w.as(c.Face))
+		}
+		c.answer(encode(map[string]any{"tasks": all, "totalSize": len(all), "pageSize": 100, "nextPageToken": ""}))
 	}
 }
 
@@ -50,11 +78,21 @@ func Completes(artifacts ...string) Act {
 
 // work is a task that an agent has taken.
 type work struct {
-	id, asked string
-	stages    []Stage
+	id, message, asked string
+	stages             []Stage
 }
 
-func (w *work) as(f Face) map[string]any { return f.task(w.id, w.asked, w.stages[0]) }
+// as returns the task as f writes it. Its history holds what it was asked, which
+// is nothing that the agent said.
+func (w *work) as(f Face) map[string]any {
+	asked := f.Message("user", w.asked)
+	if w.message != "" {
+		asked["messageId"] = w.message
+	}
+	t := f.task(w.id, w.stages[0])
+	t["history"] = []any{asked}
+	return t
+}
 
 // Holds gives a a task that it took before the test began.
 func (a *Agent) Holds(id string, stages ...Stage) *Agent {

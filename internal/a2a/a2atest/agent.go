@@ -38,6 +38,7 @@ const (
 	Send   Op = "send"
 	Get    Op = "get"
 	Cancel Op = "cancel"
+	List   Op = "list" // only of 1.0
 )
 
 // Request is one request as it arrived.

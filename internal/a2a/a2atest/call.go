@@ -35,7 +35,7 @@ type Call struct {
 // methods are the methods of JSON-RPC by dialect.
 func methods(version string) map[string]Op {
 	if version == V1 {
-		return map[string]Op{"SendMessage": Send, "GetTask": Get, "CancelTask": Cancel}
+		return map[string]Op{"SendMessage": Send, "GetTask": Get, "CancelTask": Cancel, "ListTasks": List}
 	}
 	return map[string]Op{"message/send": Send, "tasks/get": Get, "tasks/cancel": Cancel}
 }
@@ -93,8 +93,11 @@ func (c *Call) readRPC(body []byte) Act {
 		return RPCError(MethodNotFound, "no method "+q.Method)
 	}
 	c.Op = op
-	if op == Send {
+	switch op {
+	case Send:
 		return c.readSend(q.Params)
+	case List:
+		return nil
 	}
 	var named struct {
 		ID string `json:"id"`
@@ -117,6 +120,8 @@ func (c *Call) readREST(path string, body []byte) Act {
 	case c.r.Method == http.MethodPost && path == "/message:send":
 		c.Op = Send
 		return c.readSend(body)
+	case c.r.Method == http.MethodGet && path == "/tasks" && c.Face.Version == V1:
+		c.Op = List
 	case c.r.Method == http.MethodPost && task && cancel:
 		c.Op, c.TaskID = Cancel, id
 	case c.r.Method == http.MethodGet && task && !cancel:
@@ -214,6 +219,8 @@ func (c *Call) Usual() {
 		c.get()
 	case Cancel:
 		c.cancel()
+	case List: // few can
+		c.refuse(MethodNotFound, "nothing is listed here")
 	}
 }
 
@@ -248,7 +255,7 @@ func (c *Call) refuse(code int, message string) {
 	}
 	status := http.StatusBadRequest
 	switch code {
-	case TaskNotFound:
+	case TaskNotFound, MethodNotFound:
 		status = http.StatusNotFound
 	case TaskNotCancelable:
 		status = http.StatusConflict

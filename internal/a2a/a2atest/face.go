@@ -91,14 +91,13 @@ func (f Face) state(s molecule.TaskState) string {
 	return string(s)
 }
 
-// task returns a task as f writes it. Its history holds what it was asked,
-// which is nothing that the agent said.
-func (f Face) task(id, asked string, s Stage) map[string]any {
+// task returns a task as f writes it.
+func (f Face) task(id string, s Stage) map[string]any {
 	status := map[string]any{"state": f.state(s.State), "timestamp": "2026-01-02T03:04:05.678Z"}
 	if s.Says != "" {
 		status["message"] = f.Message("agent", s.Says)
 	}
-	t := map[string]any{"id": id, "contextId": "context", "status": status, "history": []any{f.Message("user", asked)}}
+	t := map[string]any{"id": id, "contextId": "context", "status": status}
 	var made []any
 	for _, text := range s.Artifacts {
 		made = append(made, map[string]any{"artifactId": "a-" + text, "parts": f.Message("agent", text)[f.said()]})
