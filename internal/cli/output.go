@@ -129,11 +129,16 @@ func (p *printer) line(format string, args ...any) error {
 // text writes what an agent or the daemon said. A terminal gets it without the
 // characters that could take it over, a pipe as it came.
 func (p *printer) text(s string) error {
-	if p.OutTTY {
-		s = term.CleanText(s)
-	}
 	if s != "" && s[len(s)-1] != '\n' {
 		s += "\n"
+	}
+	return p.passOn(s)
+}
+
+// passOn is text for a part of one.
+func (p *printer) passOn(s string) error {
+	if p.OutTTY {
+		s = term.CleanText(s)
 	}
 	return p.write(s)
 }
