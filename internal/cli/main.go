@@ -97,7 +97,7 @@ func newRoot(a *app) *cobra.Command {
 		examples: "  molecli liveness --wait 10s\n  molecli schedule list",
 	},
 		newAgentCmd(a), newScheduleCmd(a), newCalendarCmd(a), newRunCmd(a), newIncidentCmd(a), newSecretsCmd(a), newEventCmd(a), newAuditCmd(a), newTokenCmd(a),
-		newLivenessCmd(a), newStatusCmd(a), newDoctorCmd(a), newLoginCmd(a), newLogoutCmd(a), newWhoAmICmd(a), newContextCmd(a), newConfigCmd(a), newAPICmd(a), newCompletionCmd(a), newVersionCmd(a))
+		newLivenessCmd(a), newStatusCmd(a), newDoctorCmd(a), newLoginCmd(a), newLogoutCmd(a), newWhoAmICmd(a), newContextCmd(a), newConfigCmd(a), newAPICmd(a), newCompletionCmd(a), newManCmd(a), newSkillCmd(a), newVersionCmd(a))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetIn(a.env.Streams.In)
