@@ -41,7 +41,7 @@ type Verdict struct {
 // task state, content, in this order. HTTP 200 is not success.
 func Judge(r molecule.Reply, rules Rules) Verdict {
 	v := judge(r, rules)
-	v.Usage = r.Usage
+	v.Usage = r.Usage.Meant()
 	v.Reason = molecule.Excerpt(v.Reason, molecule.MaxReasonRunes)
 	v.Reply = molecule.Excerpt(v.Reply, molecule.MaxReplyRunes)
 	return v

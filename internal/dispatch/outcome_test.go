@@ -243,7 +243,7 @@ func TestJudge_reportsWhatWasSpent(t *testing.T) {
 	spent := &molecule.Usage{InputTokens: &n}
 	for _, r := range []molecule.Reply{done(text("hi")), done(), task(molecule.TaskFailed, ""), {Failure: molecule.FailBroken}} {
 		r.Usage = spent
-		if v := dispatch.Judge(r, usual); v.Usage != spent {
+		if v := dispatch.Judge(r, usual); !cmp.Equal(v.Usage, spent) {
 			t.Errorf("%s loses what was spent", v.Outcome)
 		}
 	}
@@ -413,6 +413,23 @@ func TestBackoff_growsFivefoldAndIsAFifthLongerAtMost(t *testing.T) {
 	for _, c := range cases {
 		if got := dispatch.Backoff(c.attempt, c.rnd); got != c.want {
 			t.Errorf("Backoff(%d, %v) is %v, want %v", c.attempt, c.rnd, got, c.want)
+		}
+	}
+}
+
+func TestJudge_anAgentCannotGiveItsBudgetBack(t *testing.T) {
+	t.Parallel()
+	tokens, back, cost := int64(3), int64(-1_000_000), -0.5
+	reply := molecule.Reply{Parts: []molecule.Part{{Text: "done"}}}
+	for name, tt := range map[string]struct{ said, want *molecule.Usage }{
+		"some of it":   {&molecule.Usage{InputTokens: &tokens, OutputTokens: &back, CostUSD: &cost}, &molecule.Usage{InputTokens: &tokens}},
+		"all of it":    {&molecule.Usage{InputTokens: &back, OutputTokens: &back, CostUSD: &cost}, nil},
+		"none of it":   {&molecule.Usage{OutputTokens: &tokens}, &molecule.Usage{OutputTokens: &tokens}},
+		"nothing said": {nil, nil},
+	} {
+		reply.Usage = tt.said
+		if diff := cmp.Diff(dispatch.Judge(reply, dispatch.Rules{}).Usage, tt.want); diff != "" {
+			t.Errorf("%s (-got +want):\n%s", name, diff)
 		}
 	}
 }

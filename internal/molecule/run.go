@@ -87,6 +87,28 @@ type Usage struct {
 	CostUSD      *float64 `json:"cost_usd"`
 }
 
+// Meant returns what of a usage can be meant: a number below zero was not spent
+// and is unknown. It is nil when nothing is left.
+func (u *Usage) Meant() *Usage {
+	if u == nil {
+		return nil
+	}
+	m := *u
+	if m.InputTokens != nil && *m.InputTokens < 0 {
+		m.InputTokens = nil
+	}
+	if m.OutputTokens != nil && *m.OutputTokens < 0 {
+		m.OutputTokens = nil
+	}
+	if m.CostUSD != nil && *m.CostUSD < 0 {
+		m.CostUSD = nil
+	}
+	if m == (Usage{}) {
+		return nil
+	}
+	return &m
+}
+
 // NewRun asks for one manual run of a prompt.
 type NewRun struct {
 	Agent   string   `json:"agent"` // a ref
