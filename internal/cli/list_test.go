@@ -279,11 +279,14 @@ func TestRunList_shortensIDsToWhatTellsThemApart(t *testing.T) {
 
 func TestShow_writesEveryFace(t *testing.T) {
 	t.Parallel()
+	in, out, cost := int64(12), int64(0), 0.0125
+	run := endedRun(molecule.OutcomeOK, "HI")
+	run.Usage = &molecule.Usage{InputTokens: &in, OutputTokens: &out, CostUSD: &cost}
 	d := newDaemon(t, map[string][]reply{
 		"GET /v1/schedules/hello":     {{0, helloSchedule()}},
 		"GET /v1/agents/echo":         {{0, echoAgent()}},
 		"GET /v1/agents/a1b2/history": {{0, molecule.AgentHistory{}}},
-		"GET /v1/runs/0190":           {{0, endedRun(molecule.OutcomeOK, "HI")}},
+		"GET /v1/runs/0190":           {{0, run}},
 	})
 	tests := []struct {
 		args []string
@@ -295,6 +298,7 @@ func TestShow_writesEveryFace(t *testing.T) {
 		{[]string{"agent", "show", "echo"}, "starts\t[\"/usr/bin/tr\" \"a-z\" \"A-Z\"]\n"},
 		{[]string{"agent", "show", "echo", "-o", "json"}, `"name": "echo"`},
 		{[]string{"run", "show", "0190"}, "took\t3s\n"},
+		{[]string{"run", "show", "0190"}, "spent\t12 tokens in, 0 tokens out, $0.0125\n"},
 		{[]string{"run", "show", "0190", "-o", "jsonl"}, `"outcome":"ok"`},
 	}
 	for _, tt := range tests {

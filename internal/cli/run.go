@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -117,6 +118,24 @@ func said(r molecule.Run) string {
 	return r.Reason
 }
 
+// spent says what a run cost, as far as its agent told.
+func spent(u *molecule.Usage) string {
+	if u == nil {
+		return ""
+	}
+	var all []string
+	if u.InputTokens != nil {
+		all = append(all, fmt.Sprintf("%d tokens in", *u.InputTokens))
+	}
+	if u.OutputTokens != nil {
+		all = append(all, fmt.Sprintf("%d tokens out", *u.OutputTokens))
+	}
+	if u.CostUSD != nil {
+		all = append(all, "$"+strconv.FormatFloat(*u.CostUSD, 'f', -1, 64))
+	}
+	return strings.Join(all, ", ")
+}
+
 // runRecord is one run, a line for each fact and each attempt.
 func runRecord(r molecule.Run) term.Record {
 	rec := term.Record{
@@ -138,6 +157,7 @@ func runRecord(r molecule.Run) term.Record {
 		{Title: "message id", Cell: term.Text(r.MessageID)},
 		{Title: "prompt", Cell: term.Text(r.Prompt)},
 		{Title: "reply", Cell: term.Text(r.Reply)},
+		{Title: "spent", Cell: term.Text(spent(r.Usage))},
 	}
 	for _, at := range r.Attempts {
 		c := outcomeAt(at.Outcome, at.StartedAt)
