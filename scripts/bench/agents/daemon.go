@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -31,6 +29,7 @@ type daemon struct {
 	dir     string
 	address string
 	socket  *http.Client
+	network *http.Client
 	cmd     *exec.Cmd
 	log     bytes.Buffer
 }
@@ -49,8 +48,9 @@ func newDaemon(ctx context.Context, program string) (*daemon, error) {
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", d.path("s"))
 		},
-		MaxIdleConnsPerHost: 256,
+		MaxIdleConnsPerHost: makers,
 	}}
+	d.network = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: makers}}
 	return d, free.Close()
 }
 
@@ -120,108 +120,91 @@ func (d *daemon) ask(ctx context.Context, method, path string, body []byte) (*ht
 	return d.socket.Do(req)
 }
 
-// populate makes n agents that ask for their work, each with its token.
-func (d *daemon) populate(ctx context.Context, n int) ([]*agent, error) {
-	agents := make([]*agent, n)
-	var makers sync.WaitGroup
-	errs := make(chan error, 64) // one for each maker
-	for m := range cap(errs) {
-		makers.Go(func() {
-			for i := m; i < n; i += cap(errs) {
-				var err error
-				if agents[i], err = d.create(ctx, fmt.Sprintf("agent-%06d", i)); err != nil {
-					errs <- err
-					return
-				}
-			}
-		})
+// askAs makes a request over TCP, where it is the token that says who asks.
+func (d *daemon) askAs(ctx context.Context, token, method, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+d.address+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
 	}
-	makers.Wait()
-	close(errs)
-	return agents, <-errs
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("X-Molecule-Org-Id", orgID)
+	return d.network.Do(req)
 }
 
-func (d *daemon) create(ctx context.Context, name string) (*agent, error) {
-	for {
-		res, err := d.ask(ctx, http.MethodPost, "/v1/agents", []byte(`{"name":"`+name+`","kind":"poll"}`))
+// makers is how many make agents at one time, each with a token of its own: one
+// principal may ask 200 times a second, and 2,000 times before that is counted.
+const makers = 64
+
+// populate makes n agents that ask for their work, each with its token.
+func (d *daemon) populate(ctx context.Context, sign string, n int) ([]*agent, error) {
+	agents := make([]*agent, n)
+	var all sync.WaitGroup
+	errs := make(chan error, makers) // one for each maker
+	for m := range makers {
+		all.Go(func() { errs <- d.makeSome(ctx, sign, m, agents) })
+	}
+	all.Wait()
+	close(errs)
+	for err := range errs {
 		if err != nil {
 			return nil, err
 		}
-		var made struct {
-			ID    string          `json:"id"`
-			Token string          `json:"token"`
-			Error json.RawMessage `json:"error"`
+	}
+	return agents, nil
+}
+
+// makeSome makes every agent whose turn is that of one maker.
+func (d *daemon) makeSome(ctx context.Context, sign string, maker int, agents []*agent) error {
+	mine, err := d.create(ctx, d.ask, "/v1/tokens", fmt.Sprintf(`{"name":"maker-%d","scopes":["agents:write"]}`, maker))
+	if err != nil {
+		return err
+	}
+	ask := func(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+		return d.askAs(ctx, mine.Token, method, path, body)
+	}
+	for i := maker; i < len(agents); i += makers {
+		a, err := d.create(ctx, ask, "/v1/agents", fmt.Sprintf(`{"name":"agent-%06d","kind":"poll"}`, i))
+		if err != nil {
+			return err
 		}
-		err = json.NewDecoder(res.Body).Decode(&made)
+		agents[i] = &agent{id: a.ID, request: request(sign, a.ID, a.Token)}
+	}
+	return nil
+}
+
+// made is what was created, as far as it is needed.
+type made struct {
+	ID    string          `json:"id"`
+	Token string          `json:"token"`
+	Error json.RawMessage `json:"error"`
+}
+
+// asking makes a request as somebody.
+type asking func(ctx context.Context, method, path string, body []byte) (*http.Response, error)
+
+// create creates what has a token, and comes back when it is asked to wait.
+func (d *daemon) create(ctx context.Context, ask asking, path, body string) (made, error) {
+	for {
+		res, err := ask(ctx, http.MethodPost, path, []byte(body))
+		if err != nil {
+			return made{}, err
+		}
+		var m made
+		err = json.NewDecoder(res.Body).Decode(&m)
 		_ = res.Body.Close()
 		switch {
 		case res.StatusCode == http.StatusTooManyRequests:
 			if err := pause(ctx, 100*time.Millisecond); err != nil {
-				return nil, err
+				return made{}, err
 			}
 		case err != nil:
-			return nil, err
-		case made.Token == "":
-			return nil, fmt.Errorf("%s: %s", res.Status, made.Error)
+			return made{}, err
+		case m.Token == "":
+			return made{}, fmt.Errorf("%s: %s", res.Status, m.Error)
 		default:
-			return &agent{id: made.ID, token: made.Token}, nil
+			return m, nil
 		}
 	}
-}
-
-// gone is an agent that was called offline.
-type gone struct {
-	agent string
-	at    time.Time // when that was heard here
-}
-
-// follow returns the agents that are called offline from now on.
-func (d *daemon) follow(ctx context.Context) <-chan gone {
-	out := make(chan gone, 1024) // closed never: the program ends with it
-	go func() {
-		for ctx.Err() == nil {
-			if err := d.stream(ctx, out); err != nil && ctx.Err() == nil {
-				fmt.Fprintln(os.Stderr, "agents: events:", err)
-			}
-		}
-	}()
-	return out
-}
-
-func (d *daemon) stream(ctx context.Context, out chan<- gone) error {
-	last, err := d.ask(ctx, http.MethodGet, "/v1/events/last", nil)
-	if err != nil {
-		return err
-	}
-	var newest struct{ ID int64 }
-	err = json.NewDecoder(last.Body).Decode(&newest)
-	_ = last.Body.Close()
-	if err != nil {
-		return err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://localhost/v1/events?type=agent.offline&after=%d", newest.ID), nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Accept", "text/event-stream")
-	res, err := d.socket.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		data, ok := strings.CutPrefix(lines.Text(), "data: ")
-		if !ok {
-			continue
-		}
-		at := time.Now()
-		var e struct{ Data struct{ ID string } }
-		if err := json.Unmarshal([]byte(data), &e); err != nil {
-			return err
-		}
-		out <- gone{e.Data.ID, at}
-	}
-	return errors.New("the stream ended")
 }
 
 // cpu is the processor time of the daemon so far.
