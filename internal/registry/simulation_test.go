@@ -264,6 +264,13 @@ func (w *world) day(length time.Duration) {
 	w.run(rest, false)
 }
 
+// progress says how far it came, for whoever watches a month pass.
+func (w *world) progress() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.t.Logf("%s: %d called offline that lived, %d deaths", time.Duration(w.tick)*simTick, len(w.lies), w.deaths)
+}
+
 // verdict says what was found, and fails on what must not be.
 func (w *world) verdict(span time.Duration) {
 	w.t.Helper()
@@ -285,13 +292,22 @@ func (w *world) verdict(span time.Duration) {
 }
 
 // span is how long the simulation lasts and of how many agents it is: a slice of
-// it, or a month of a thousand when MOLECULE_SIMULATE is all.
+// it, or a month of a thousand when MOLECULE_SIMULATE is all, or as much of the
+// month as it names, such as 72h.
 func span(t *testing.T) (time.Duration, int) {
 	t.Helper()
-	if os.Getenv("MOLECULE_SIMULATE") == "all" {
+	switch wanted := os.Getenv("MOLECULE_SIMULATE"); wanted {
+	case "":
+		return 2 * time.Hour, 200
+	case "all":
 		return 30 * 24 * time.Hour, 1000
+	default:
+		part, err := time.ParseDuration(wanted)
+		if err != nil {
+			t.Fatalf("MOLECULE_SIMULATE is all, or a duration such as 72h: %v", err)
+		}
+		return part, 1000
 	}
-	return 2 * time.Hour, 200
 }
 
 // TestSimulation_callsNobodyOfflineWhoLives lets agents lose requests and hang,
@@ -304,6 +320,7 @@ func TestSimulation_callsNobodyOfflineWhoLives(t *testing.T) {
 		w := newWorld(t, dir, n)
 		for left := whole; left > 0; left -= 24 * time.Hour {
 			w.day(min(left, 24*time.Hour))
+			w.progress()
 		}
 		w.verdict(whole)
 		w.r.stop()
