@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/molecule-ai/molecli/internal/molecule.version=$(V
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 E2E     := internal/e2e/peers
 
-.PHONY: all build demo test crash systemd oracle simulate exhaustive bench fuzz peers check lint vuln tidy clean
+.PHONY: all build demo test crash systemd oracle rotations simulate exhaustive bench fuzz peers check lint vuln tidy clean
 
 all: build
 
@@ -32,6 +32,9 @@ oracle: ## the clock against a walk through real time: all zones, changes of 200
 
 exhaustive: ## each of the 2^32 addresses of IPv4 against a table of its own, and 100,000 hostile dials
 	MOLECULE_EXHAUSTIVE=all $(GO) test -count=1 -timeout 20m -run "TestIPv4|TestHostile" -v ./internal/netguard
+
+rotations: ## 1,000 rotations of two PostgreSQL roles under 16 clients that log in again and again
+	MOLECULE_ROTATIONS=1000 $(GO) test -count=1 -timeout 3h -run TestRotations -v ./internal/vault/sink/postgres
 
 simulate: ## years and accidents in virtual time on the real store: ten years, 10,000 schedules after a stop, a month of 1,000 agents
 	MOLECULE_SIMULATE=all $(GO) test -count=1 -timeout 60m -run 'TenYears|LongStop|Simulation' -v ./internal/scheduler

@@ -11,16 +11,18 @@ import (
 	"github.com/molecule-ai/molecli/internal/vault/sink/envfile"
 	"github.com/molecule-ai/molecli/internal/vault/sink/exec"
 	"github.com/molecule-ai/molecli/internal/vault/sink/file"
+	"github.com/molecule-ai/molecli/internal/vault/sink/postgres"
 	"github.com/molecule-ai/molecli/internal/vault/sink/webhook"
 )
 
 // table returns how each kind is opened.
 func table() map[string]sink.Open {
 	return map[string]sink.Open{
-		"envfile": envfile.Open,
-		"exec":    exec.Open,
-		"file":    file.Open,
-		"webhook": webhook.Open,
+		"envfile":  envfile.Open,
+		"exec":     exec.Open,
+		"file":     file.Open,
+		"postgres": postgres.Open,
+		"webhook":  webhook.Open,
 	}
 }
 
