@@ -32,7 +32,8 @@ const (
 
 // TestCrash kills the daemon at random points while it fires 500 slots a second,
 // and wants the story of every slot: covered by exactly one row, ended, sent
-// under one message id however often it was sent.
+// once, or under one message id however often it was sent. What a kill leaves on
+// its way is sent again for every other schedule.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	kills := crashKills
@@ -74,7 +75,10 @@ type crashing struct {
 }
 
 // span is from the first slot of a schedule to the last that has to have a row.
-type span struct{ first, last time.Time }
+type span struct {
+	first, last time.Time
+	resent      bool // what nobody knows the fate of is sent again
+}
 
 func newCrashing(t *testing.T, rnd *rand.Rand) *crashing {
 	t.Helper()
@@ -156,12 +160,15 @@ func (c *crashing) setUp() {
 		s := molecule.Schedule{
 			Name: name, Agent: fmt.Sprintf("agent-%d", i%crashAgents), Cron: "* * * * * *", Seconds: true, Prompt: name,
 			// Its slots are whole seconds, and each schedule is due at another moment.
-			Policy: molecule.Policy{Jitter: molecule.Duration(time.Second)},
+			Policy: molecule.Policy{Jitter: molecule.Duration(time.Second), Resend: molecule.ResendNever},
+		}
+		if i%2 == 1 {
+			s.Resend = molecule.ResendSafe
 		}
 		if err := c.client.CreateSchedule(ctx, &s); err != nil {
 			c.t.Fatal(err)
 		}
-		c.slots[name] = &span{first: s.NextSlot}
+		c.slots[name] = &span{first: s.NextSlot, resent: i%2 == 1}
 	}
 	l.kill(os.Interrupt)
 }
@@ -254,6 +261,9 @@ func (c *crashing) judge(kills int) {
 		if r.outcome == "ok" && deliveries == 0 {
 			c.t.Errorf("%+v is ok and its agent never got it", r)
 		}
+		if deliveries > 1 && !c.slots[r.schedule].resent {
+			c.t.Errorf("%+v came %d times, and its schedule has nothing sent again", r, deliveries)
+		}
 		resent += max(deliveries-1, 0)
 		before = r
 	}
@@ -269,6 +279,9 @@ func (c *crashing) judge(kills int) {
 	}
 	if outcomes["ok"] < kills*crashSchedules/10 {
 		c.t.Errorf("only %d runs were ok: the daemon hardly fired", outcomes["ok"])
+	}
+	if resent == 0 {
+		c.t.Error("nothing was sent again: no kill met a prompt on its way, and nothing is known of the message id of what is")
 	}
 	c.t.Logf("%d kills, %d slots, outcomes of their rows %v, %d sent again", kills, slots, outcomes, resent)
 }
