@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/term"
@@ -95,6 +96,12 @@ func policyCell(s molecule.Schedule) term.Cell {
 	}
 	if len(c.Exclusions) > 0 {
 		words = append(words, "not "+strings.Join(c.Exclusions, " "))
+	}
+	if c.MaxRuns > 0 {
+		words = append(words, "at most "+strconv.Itoa(c.MaxRuns)+" runs")
+	}
+	if !c.Until.IsZero() {
+		words = append(words, "until "+c.Until.UTC().Format(time.RFC3339))
 	}
 	return term.Text(strings.Join(words, ", "))
 }

@@ -145,12 +145,14 @@ func (s *session) announce(ctx context.Context, sched molecule.Schedule, compile
 		return err
 	}
 	p := sched.Effective()
-	for _, text := range []string{
-		"misses:   " + missesText(p),
-		"overlap:  " + overlapText(p.Overlap),
-		"timeout:  " + sched.Timeout.String() + " for each run, see --run-timeout",
-		"try now:  molecli schedule run " + sched.Name,
-	} {
+	texts := []string{"misses:   " + missesText(p), "overlap:  " + overlapText(p.Overlap)}
+	if compiled.Once() {
+		texts = []string{"misses:   " + missedOnceText(p)}
+	}
+	for _, text := range append(texts,
+		"timeout:  "+sched.Timeout.String()+" for each run, see --run-timeout",
+		"try now:  molecli schedule run "+sched.Name,
+	) {
 		if err := s.line("%s", text); err != nil {
 			return err
 		}
@@ -302,12 +304,18 @@ func missesText(p molecule.Policy) string {
 	within := ""
 	if p.CatchUpWindow > 0 {
 		within = " if it is at most " + p.CatchUpWindow.String() + " old"
+		if p.CatchUp == molecule.CatchUpAll {
+			within = " if they are at most " + p.CatchUpWindow.String() + " old"
+		}
 	}
 	switch p.CatchUp {
 	case molecule.CatchUpNone:
 		return "slots that pass while the daemon is down are recorded as missed"
 	case molecule.CatchUpAll:
-		return "after a pause of the daemon the latest " + strconv.Itoa(p.CatchUpMax) + " slots fire late" + rest
+		if within == "" {
+			within = " if they are at most a day old"
+		}
+		return "after a pause of the daemon the latest " + strconv.Itoa(p.CatchUpMax) + " slots fire late" + within + rest
 	case molecule.CatchUpWindow:
 		return "after a pause of the daemon the latest slot fires late" + within + rest
 	}
@@ -315,6 +323,20 @@ func missesText(p molecule.Policy) string {
 		within = ", unless the next is due or it is a day old"
 	}
 	return "after a pause of the daemon the latest slot fires late" + within + rest
+}
+
+// missedOnceText says what becomes of the only slot there is, should it pass
+// while nobody can fire it.
+func missedOnceText(p molecule.Policy) string {
+	const down = "a slot that passes while the daemon is down "
+	if p.CatchUp == molecule.CatchUpNone {
+		return down + "is recorded as missed"
+	}
+	age := "a day"
+	if p.CatchUpWindow > 0 {
+		age = p.CatchUpWindow.String()
+	}
+	return down + "fires late, or is recorded as missed when it is more than " + age + " old"
 }
 
 // overlapText says what a slot does that comes while a run is open.

@@ -91,6 +91,37 @@ func TestScheduleAdd_saysWhatWasUnderstood(t *testing.T) {
 	}
 }
 
+func TestScheduleAdd_saysWhatBecomesOfMisses(t *testing.T) {
+	t.Parallel()
+	once := helloSchedule()
+	once.Cron = "@at 2030-12-01T08:00:00Z"
+	late := helloSchedule()
+	late.CatchUp, late.CatchUpMax, late.CatchUpWindow = molecule.CatchUpAll, 3, molecule.Duration(time.Hour)
+	tests := map[string]struct {
+		made molecule.Schedule
+		args []string
+		want string
+	}{
+		"the only slot": {once, []string{"--at", "2030-12-01T08:00"},
+			"misses:   a slot that passes while the daemon is down fires late, or is recorded as missed when it is more than a day old\ntimeout: "},
+		"all in a window": {late, []string{"--cron", "0 8 * * *", "--catch-up", "all", "--catch-up-max", "3", "--catch-up-window", "1h"},
+			"misses:   after a pause of the daemon the latest 3 slots fire late if they are at most 1h old; others are recorded as missed\noverlap: "},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDaemon(t, map[string][]reply{
+				"POST /v1/schedules":           {{http.StatusCreated, tt.made}},
+				"GET /v1/schedules/hello/next": {{http.StatusOK, molecule.Page[time.Time]{}}},
+			})
+			got := newHand(t, d).plain(80).run(append([]string{"schedule", "add", "hello", "--agent", "echo", "--prompt", "say hello"}, tt.args...)...)
+			if got.status != 0 || !strings.Contains(got.out, tt.want) {
+				t.Errorf("%q is not in %+v", tt.want, got)
+			}
+		})
+	}
+}
+
 func TestUpdates_sendOnlyWhatWasNamed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

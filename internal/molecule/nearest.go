@@ -3,10 +3,10 @@ package molecule
 import "strings"
 
 // Nearest returns the candidate that is most likely meant by word, or "" when
-// none is near: more than a third of the letters, and at least two, would have
-// to change. Case does not count.
+// none is near: more than a third of the letters, and at least two, or more than
+// half of a short word would have to change. Case does not count.
 func Nearest(word string, candidates []string) string {
-	best, bestCost := "", max(2, len(word)/3)+1
+	best, bestCost := "", min(max(2, len(word)/3), len(word)/2)+1
 	for _, c := range candidates {
 		if cost := distance(strings.ToLower(word), strings.ToLower(c)); cost < bestCost {
 			best, bestCost = c, cost

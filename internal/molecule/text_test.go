@@ -103,8 +103,14 @@ func TestNearest(t *testing.T) {
 	names := []string{"pending", "online", "offline"}
 	for word, want := range map[string]string{
 		"onlin": "online", "ONLINE": "online", "offlin": "offline", "pendign": "pending", "": "", "xyz": "", "healthy": "",
+		"on": "", "o": "",
 	} {
 		if got := Nearest(word, names); got != want {
+			t.Errorf("nearest to %q is %q, want %q", word, got, want)
+		}
+	}
+	for word, want := range map[string]string{"foo": "", "no": "", "okk": "ok", "mised": "missed"} {
+		if got := Nearest(word, []string{"ok", "missed"}); got != want {
 			t.Errorf("nearest to %q is %q, want %q", word, got, want)
 		}
 	}

@@ -71,15 +71,22 @@ func (s *Service) RetryRun(ctx context.Context, ref string) (molecule.Run, error
 		return molecule.Run{}, molecule.Errorf(molecule.Conflict, "run %s has not ended yet, it is %s", r.ID, r.State).
 			WithHint("molecli run cancel %s, or wait for its end", r.ID)
 	}
+	sched := molecule.Schedule{}
+	if r.ScheduleID != "" {
+		sched, err = s.store.Schedule(ctx, r.ScheduleID)
+	}
+	switch {
+	case molecule.CodeOf(err) == molecule.NotFound:
+		return molecule.Run{}, molecule.Errorf(molecule.Conflict, "schedule %s was removed: its runs cannot be repeated", r.Schedule).
+			WithHint("molecli agent run %s --prompt TEXT", r.Agent)
+	case err != nil:
+		return molecule.Run{}, err
+	}
 	again := molecule.Run{
 		ScheduleID: r.ScheduleID, AgentID: r.AgentID, Prompt: r.Prompt, Timeout: r.Timeout, Policy: r.Policy,
 		Trigger: molecule.TriggerRetry, RetryOf: r.ID,
 	}
 	if again.Prompt == "" { // a slot that never fired has no prompt of its own
-		sched, err := s.store.Schedule(ctx, r.ScheduleID)
-		if err != nil {
-			return molecule.Run{}, err
-		}
 		if again.Prompt, err = s.promptOf(ctx, sched); err != nil {
 			return molecule.Run{}, err
 		}

@@ -40,6 +40,55 @@ func TestTriggerSchedule_runsWhateverTheState(t *testing.T) {
 	})
 }
 
+func TestRetryRun_isARunOfItsOwn(t *testing.T) {
+	t.Parallel()
+	onPlant(t, fine, func(t *testing.T, p *plant) {
+		p.add("a")
+		first, err := p.service.TriggerSchedule(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.service.RetryRun(t.Context(), first.ID); molecule.CodeOf(err) != molecule.Conflict {
+			t.Errorf("a run that is open was repeated: %v", err)
+		}
+		if _, err := p.service.WaitRun(t.Context(), first.ID); err != nil {
+			t.Fatal(err)
+		}
+		again, err := p.service.RetryRun(t.Context(), first.ID)
+		if err != nil || again.RetryOf != first.ID || again.Trigger != molecule.TriggerRetry || again.MessageID == first.MessageID {
+			t.Fatalf("got %+v, %v", again, err)
+		}
+		ended, err := p.service.WaitRun(t.Context(), again.ID)
+		if err != nil || ended.Outcome != molecule.OutcomeOK || ended.Schedule != "a" {
+			t.Errorf("it ended as %+v, %v", ended, err)
+		}
+	})
+}
+
+func TestRetryRun_saysThatTheScheduleWasRemoved(t *testing.T) {
+	t.Parallel()
+	onPlant(t, fine, func(t *testing.T, p *plant) {
+		p.add("a")
+		run, err := p.service.TriggerSchedule(t.Context(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.service.WaitRun(t.Context(), run.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.service.RemoveSchedule(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		_, err = p.service.RetryRun(t.Context(), run.ID)
+		if molecule.CodeOf(err) != molecule.Conflict || err == nil || err.Error() != "schedule a was removed: its runs cannot be repeated" {
+			t.Errorf("it says %v", err)
+		}
+		if got, want := molecule.HintOf(err), "molecli agent run a --prompt TEXT"; got != want {
+			t.Errorf("its hint is %q, want %q", got, want)
+		}
+	})
+}
+
 func TestStartRun_isBoundedByItsTimeout(t *testing.T) {
 	t.Parallel()
 	onPlant(t, hang, func(t *testing.T, p *plant) {
