@@ -4,21 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/molecule-ai/molecli/internal/client"
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/sqlite"
 	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
@@ -31,7 +22,7 @@ import (
 func BenchmarkMillion(b *testing.B) {
 	const schedules, agents = 1_000_000, 1000
 	for b.Loop() {
-		m := &million{B: b, dir: b.TempDir()}
+		m := million{&measured{B: b, dir: b.TempDir()}}
 		began := time.Now()
 		m.build(schedules, agents)
 		b.ReportMetric(time.Since(began).Seconds(), "build-s")
@@ -48,16 +39,11 @@ func BenchmarkMillion(b *testing.B) {
 }
 
 // million is a daemon with very many schedules.
-type million struct {
-	*testing.B
-	dir    string
-	daemon *exec.Cmd
-	client *client.Client
-}
+type million struct{ *measured }
 
 // build stores the schedules: one of each agent by the store itself, the others
 // as copies of it, due over the next weeks.
-func (m *million) build(schedules, agents int) {
+func (m million) build(schedules, agents int) {
 	m.Helper()
 	db, err := sqlite.Open(m.Context(), m.dir, sqlite.Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -91,98 +77,19 @@ func (m *million) build(schedules, agents int) {
 	})
 }
 
-// start starts the daemon and waits until it is ready.
-func (m *million) start() {
-	m.Helper()
-	bin, socket := filepath.Join(m.dir, "moleculed"), "unix://"+filepath.Join(m.dir, "s")
-	build := exec.Command("go", "build", "-o", bin, "github.com/molecule-ai/molecli/cmd/moleculed")
-	if out, err := build.CombinedOutput(); err != nil {
-		m.Fatalf("build: %v\n%s", err, out)
-	}
-	var err error
-	if m.client, err = client.New(client.Options{Endpoint: socket}); err != nil {
-		m.Fatal(err)
-	}
-	m.daemon = exec.Command(bin, "serve", "--data-dir", m.dir, "--listen", socket)
-	began := time.Now()
-	if err := m.daemon.Start(); err != nil {
-		m.Fatal(err)
-	}
-	for {
-		live, err := m.client.Liveness(m.Context())
-		if err == nil && live.Healthy {
-			break
-		}
-		m.rest(time.Millisecond)
-	}
-	m.ReportMetric(float64(time.Since(began).Milliseconds()), "ready-ms")
-}
-
-// rest waits.
-func (m *million) rest(d time.Duration) {
-	m.Helper()
-	if err := molecule.Sleep(m.Context(), d); err != nil {
-		m.Fatal(err)
-	}
-}
-
-// used returns what the daemon has used of the processors.
-func (m *million) used() time.Duration {
-	m.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", m.daemon.Process.Pid))
-	if err != nil {
-		m.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(stat), ") ") // the name of the program may hold blanks
-	fields := strings.Fields(after)
-	ticks := 0
-	for _, f := range fields[11:13] { // user and system
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			m.Fatal(err)
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
-}
-
-// resident returns how many MB of memory the daemon holds.
-func (m *million) resident() float64 {
-	m.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.daemon.Process.Pid))
-	if err != nil {
-		m.Fatal(err)
-	}
-	_, after, _ := strings.Cut(string(status), "VmRSS:")
-	kb, err := strconv.Atoi(strings.Fields(after)[0])
-	if err != nil {
-		m.Fatal(err)
-	}
-	return float64(kb) / 1000
-}
-
 // lag adds n schedules of every second and reports how late their prompts came
 // to their agent in so many seconds.
-func (m *million) lag(n, seconds int) {
+func (m million) lag(n, seconds int) {
 	m.Helper()
 	came := make(chan time.Duration, n*(seconds+5))
-	agent := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		now := time.Now()
-		w.Header().Set("Content-Type", "application/json")
-		if r.Method == http.MethodGet {
-			_, _ = fmt.Fprintf(w, `{"name":"sink","protocolVersion":"0.3.0","url":"http://%s/","preferredTransport":"JSONRPC","version":"1"}`, r.Host)
-			return
-		}
+	url := m.sink(func(at time.Time) {
 		select {
-		case came <- now.Sub(now.Truncate(time.Second)):
+		case came <- at.Sub(at.Truncate(time.Second)):
 		default: // all there was to be measured
 		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":"1","result":{"kind":"message","messageId":"m","role":"agent","parts":[{"kind":"text","text":"done"}]}}`)
-	}))
-	defer agent.Close()
+	})
 	ctx := context.WithoutCancel(m.Context())
-	a := molecule.Agent{Name: "sink", Kind: molecule.AgentPush, URL: agent.URL, MaxConcurrent: n}
+	a := molecule.Agent{Name: "sink", Kind: molecule.AgentPush, URL: url, MaxConcurrent: n}
 	if err := m.client.CreateAgent(ctx, &a); err != nil {
 		m.Fatal(err)
 	}
@@ -202,15 +109,4 @@ func (m *million) lag(n, seconds int) {
 	m.ReportMetric(ms(.5), "p50-ms")
 	m.ReportMetric(ms(.99), "p99-ms")
 	m.ReportMetric(ms(1), "max-ms")
-}
-
-// stop stops the daemon and reports how long it took.
-func (m *million) stop() {
-	m.Helper()
-	began := time.Now()
-	if err := m.daemon.Process.Signal(os.Interrupt); err != nil {
-		m.Fatal(err)
-	}
-	_ = m.daemon.Wait() // how it ended is no matter here
-	m.ReportMetric(float64(time.Since(began).Milliseconds()), "stop-ms")
 }
