@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
+	"github.com/molecule-ai/molecli/internal/sqlite/sqlitetest"
 )
 
 // Of BenchmarkSoak: how many fires, and how many are due each second.
@@ -43,6 +45,7 @@ func BenchmarkSoak(b *testing.B) {
 		m.ReportMetric(float64(came.Load()), "fires")
 		m.ReportMetric(float64(came.Load())/time.Since(began).Seconds(), "fires/s")
 		m.stop()
+		m.ReportMetric(float64(m.kept()), "runs-kept")
 	}
 }
 
@@ -77,6 +80,13 @@ func (m *measured) fireEverySecond(url string, schedules int) {
 			m.Fatal(err)
 		}
 	}
+}
+
+// kept returns how many runs the store of the stopped daemon has.
+func (m *measured) kept() (runs int) {
+	m.Helper()
+	sqlitetest.Raw(m, m.dir, func(tx *sql.Tx) error { return tx.QueryRow(`SELECT count(*) FROM runs`).Scan(&runs) })
+	return runs
 }
 
 // stored returns how many MB the store takes on the disk.
