@@ -15,8 +15,8 @@ const (
 	// turnLimit is how long one tick works before it proves itself and goes on.
 	turnLimit = time.Second
 	// Between two passes it rests: for a minute while there is something to prune,
-	// for a little longer while there is not, and in proportion to how long it had
-	// to look.
+	// longer and longer while there is not, and in proportion to how long it looked
+	// beyond what came of it.
 	busyRest    = time.Minute
 	idleRest    = 5 * time.Minute
 	longestRest = 30 * time.Minute
@@ -57,7 +57,10 @@ type Options struct {
 	// Pruned is told of each slice: what went, how many rows, and how long the
 	// writer was held. nil is nobody.
 	Pruned func(kind string, rows int, held time.Duration)
-	Log    *slog.Logger
+	// Rest is how long it rests at least between two passes while there is
+	// something to prune; a minute when zero.
+	Rest time.Duration
+	Log  *slog.Logger
 }
 
 // Keeper prunes; its Run is the subsystem retention.
@@ -69,12 +72,16 @@ type Keeper struct {
 	// Of the pass under way.
 	left    []step
 	looked  time.Duration
+	held    time.Duration // the writer
 	pruned  bool
 	trouble error // the first row that could not be pruned
 }
 
 // New returns a Keeper.
 func New(o Options) *Keeper {
+	if o.Rest == 0 {
+		o.Rest = busyRest
+	}
 	return &Keeper{Options: o, paces: make(map[string]*pace)}
 }
 
@@ -90,7 +97,7 @@ type step struct {
 func (k *Keeper) Run(ctx context.Context, beat *supervised.Beat) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	rest := busyRest
+	rest := k.Rest
 	for {
 		select {
 		case <-ctx.Done():
@@ -105,9 +112,9 @@ func (k *Keeper) Run(ctx context.Context, beat *supervised.Beat) error {
 			continue
 		}
 		if rest = min(2*rest, idleRest); k.pruned {
-			rest = busyRest
+			rest = k.Rest
 		}
-		timer.Reset(min(max(restRatio*k.looked, rest), longestRest))
+		timer.Reset(min(max(restRatio*(k.looked-k.held), rest), longestRest))
 	}
 }
 
@@ -115,7 +122,7 @@ func (k *Keeper) Run(ctx context.Context, beat *supervised.Beat) error {
 // back, unless it is the store that does not work: then the pass is over.
 func (k *Keeper) turn(ctx context.Context) error {
 	if len(k.left) == 0 {
-		k.left, k.looked, k.pruned, k.trouble = k.pass(molecule.Now()), 0, false, nil
+		k.left, k.looked, k.held, k.pruned, k.trouble = k.pass(molecule.Now()), 0, 0, false, nil
 	}
 	var failed error
 	for began := time.Now(); len(k.left) > 0 && time.Since(began) < turnLimit; {
@@ -166,8 +173,8 @@ func (k *Keeper) pass(now time.Time) []step {
 				return err
 			})
 		}},
-		{"runs", k.scheduledRuns(&l)},
-		{"agent_runs", k.agentRuns(&l)},
+		{"runs", k.runs("runs", k.ofSchedules(&l))},
+		{"agent_runs", k.runs("agent_runs", k.ofAgents(&l))},
 		prune("schedules", r.RemovedAge, k.Store.PruneSchedules),
 		prune("agents", r.RemovedAge, k.Store.PruneAgents),
 		prune("hours", r.HourAge, rollups(molecule.SpanHour)),
@@ -203,16 +210,17 @@ func (k *Keeper) series(
 // then leaves it to others. more says that rows went, so that there may be more.
 func (k *Keeper) slice(ctx context.Context, kind string, prune func(n int) (int, time.Duration, error)) (more bool, err error) {
 	p := k.pace(kind)
+	began := time.Now()
 	n, held, err := prune(p.rows)
 	if err != nil {
 		return false, err
 	}
 	p.took(n, held)
-	k.pruned = k.pruned || n > 0
+	k.held, k.pruned = k.held+held, k.pruned || n > 0
 	if k.Pruned != nil && n > 0 {
 		k.Pruned(kind, n, held)
 	}
-	k.rest(ctx, held)
+	k.rest(ctx, yield*held-(time.Since(began)-held)) // while it waited for its turn others had theirs
 	return n > 0, nil
 }
 
@@ -231,11 +239,13 @@ func (k *Keeper) look(ctx context.Context, read func() error) error {
 	err := read()
 	took := time.Since(began)
 	k.looked += took
-	k.rest(ctx, took)
+	k.rest(ctx, yield*took)
 	return err
 }
 
-// rest leaves the machine to others for longer than was worked.
-func (k *Keeper) rest(ctx context.Context, worked time.Duration) {
-	_ = molecule.Sleep(ctx, yield*worked) // what comes next asks ctx itself
+// rest leaves writer and machine to others.
+func (k *Keeper) rest(ctx context.Context, d time.Duration) {
+	if d > 0 {
+		_ = molecule.Sleep(ctx, d) // what comes next asks ctx itself
+	}
 }
