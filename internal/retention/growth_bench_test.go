@@ -111,8 +111,7 @@ func newGrowth(b *testing.B, fires int) *growth {
 			HourAge: time.Hour, DayAge: 24 * time.Hour, EventAge: time.Hour, MaxEvents: fires / 10, SubsystemEventAge: time.Hour,
 			IncidentAge: time.Hour, PromptAge: time.Hour, RemovedAge: time.Hour,
 		},
-		Pruned: func(kind string, n int, held time.Duration) {
-			fmt.Println("SL", kind, n, held.Microseconds())
+		Pruned: func(_ string, _ int, held time.Duration) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.slices = append(g.slices, held)

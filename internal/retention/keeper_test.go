@@ -378,6 +378,39 @@ func (f *failing) Overfull(ctx context.Context, after string, n, keep int, below
 	return f.DB.Overfull(ctx, after, n, keep, below)
 }
 
+// TestKeeper_fillsSlicesAcrossSchedules: a slice costs something of its own, and
+// of each of many schedules there is little to prune at a time.
+func TestKeeper_fillsSlicesAcrossSchedules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlant(t, dir)
+		const schedules = 40
+		var runs []molecule.Run
+		for i := range schedules {
+			s := sqlitetest.Schedule(t, p.db, "echo", fmt.Sprintf("s%d", i), molecule.Now().Add(unit))
+			for _, days := range []int{60, 15, 14, 13} { // the newest three stay
+				runs = append(runs, molecule.Run{
+					ScheduleID: s.ID, AgentID: p.agent.ID, Trigger: molecule.TriggerCron,
+					Slot: molecule.Now().Add(-time.Duration(days) * unit), Outcome: "ok",
+				})
+			}
+		}
+		sqlitetest.Past(t, dir, runs)
+		slices, gone := 0, 0
+		p.keep(rules(), func(o *retention.Options) {
+			o.Pruned = func(kind string, n int, _ time.Duration) {
+				if kind == "runs" {
+					slices, gone = slices+1, gone+n
+				}
+			}
+		})
+		if gone != schedules || slices > 5 {
+			t.Errorf("%d runs went in %d slices, want %d in a few", gone, slices, schedules)
+		}
+	})
+}
+
 func TestKeeper_prunesAroundARowThatCannotGo(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
