@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -23,9 +22,25 @@ type Store interface {
 // refuses all. It is safe for concurrent use.
 type Tokens struct {
 	mu   sync.RWMutex
-	byID map[string]molecule.Token
-	used map[string]time.Time // since Used was last called; at most one per token
-	told chan struct{}        // closed at the next change; nil: nobody waits for one
+	byID map[string]*known
+	used []string      // those whose last use was noted since Used was last called
+	told chan struct{} // closed at the next change; nil: nobody waits for one
+}
+
+// known is one token. Its LastUsed is to the minute, and of this process.
+type known struct{ molecule.Token }
+
+// noteAgainAfter is how old the noted last use of an agent's token has to be
+// before another one is noted. Agents ask all day, and when each was last heard
+// is kept without a write; of an operator's token every minute is noted.
+const noteAgainAfter = time.Hour
+
+// outdates reports whether a use in a minute is worth noting.
+func (k *known) outdates(minute time.Time) bool {
+	if k.AgentID != "" {
+		return minute.Sub(k.LastUsed) >= noteAgainAfter
+	}
+	return minute.After(k.LastUsed)
 }
 
 // LoadTokens reads every token from the store. When that fails nobody has
@@ -35,9 +50,9 @@ func LoadTokens(ctx context.Context, store Store) (*Tokens, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load tokens: %w", err)
 	}
-	ts := &Tokens{byID: make(map[string]molecule.Token, len(all))}
+	ts := &Tokens{byID: make(map[string]*known, len(all))}
 	for _, t := range all {
-		ts.byID[t.ID] = t
+		ts.byID[t.ID] = &known{t}
 	}
 	return ts, nil
 }
@@ -68,9 +83,12 @@ func (ts *Tokens) Put(t molecule.Token) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.byID == nil {
-		ts.byID = make(map[string]molecule.Token)
+		ts.byID = make(map[string]*known)
 	}
-	ts.byID[t.ID] = t
+	if old := ts.byID[t.ID]; old != nil && old.LastUsed.After(t.LastUsed) {
+		t.LastUsed = old.LastUsed // not stored yet
+	}
+	ts.byID[t.ID] = &known{t}
 	ts.tell()
 }
 
@@ -79,10 +97,9 @@ func (ts *Tokens) Put(t molecule.Token) {
 func (ts *Tokens) RevokeAgent(agentID string, at time.Time) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	for id, t := range ts.byID {
-		if t.AgentID == agentID && agentID != "" && t.RevokedAt.IsZero() {
-			t.RevokedAt = at
-			ts.byID[id] = t
+	for _, k := range ts.byID {
+		if k.AgentID == agentID && agentID != "" && k.RevokedAt.IsZero() {
+			k.RevokedAt = at
 		}
 	}
 	ts.tell()
@@ -92,7 +109,10 @@ func (ts *Tokens) RevokeAgent(agentID string, at time.Time) {
 func (ts *Tokens) all() []molecule.Token {
 	ts.mu.RLock()
 	defer ts.mu.RUnlock()
-	list := slices.Collect(maps.Values(ts.byID))
+	list := make([]molecule.Token, 0, len(ts.byID))
+	for _, k := range ts.byID {
+		list = append(list, k.Token)
+	}
 	slices.SortFunc(list, func(a, b molecule.Token) int {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
@@ -103,8 +123,15 @@ func (ts *Tokens) all() []molecule.Token {
 func (ts *Tokens) token(id string) (molecule.Token, bool) {
 	ts.mu.RLock()
 	defer ts.mu.RUnlock()
-	t, ok := ts.byID[id]
-	return t, ok
+	return ts.find(id)
+}
+
+// find is token for whoever holds the lock.
+func (ts *Tokens) find(id string) (molecule.Token, bool) {
+	if k := ts.byID[id]; k != nil {
+		return k.Token, true
+	}
+	return molecule.Token{}, false
 }
 
 // Check returns what is known of a presented token, and whether it may be used
@@ -127,38 +154,40 @@ func (ts *Tokens) recognise(presented string) (molecule.Token, bool) {
 	}
 	ts.mu.RLock()
 	// An unknown id is compared with the zero digest, which no token has.
-	t, known := ts.byID[p.ID]
+	t, found := ts.find(p.ID)
 	ts.mu.RUnlock()
 	same := subtle.ConstantTimeCompare(t.Digest[:], p.Digest[:]) == 1
-	return t, known && same
+	return t, found && same
 }
 
-// use notes that a token was used, to the minute: more would be a write per
-// request for nobody.
+// use notes that a token was used, to the minute and not more often than that:
+// more would be a write per request for nobody.
 func (ts *Tokens) use(id string, now time.Time) {
 	minute := now.UTC().Truncate(time.Minute)
 	ts.mu.RLock()
-	noted := ts.used[id].Equal(minute)
+	k := ts.byID[id]
+	worth := k != nil && k.outdates(minute)
 	ts.mu.RUnlock()
-	if noted {
+	if !worth {
 		return
 	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if ts.used == nil {
-		ts.used = make(map[string]time.Time)
-	}
-	if minute.After(ts.used[id]) {
-		ts.used[id] = minute
+	if k = ts.byID[id]; k.outdates(minute) { // a token is never forgotten
+		k.LastUsed = minute
+		ts.used = append(ts.used, id)
 	}
 }
 
-// Used returns the minute each token was last used in, by id, for those used
-// since the last call. Whoever calls it stores them.
+// Used returns the minute each token was last used in, by id, for those of which
+// that was noted since the last call. Whoever calls it stores them.
 func (ts *Tokens) Used() map[string]time.Time {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	used := ts.used
+	used := make(map[string]time.Time, len(ts.used))
+	for _, id := range ts.used {
+		used[id] = ts.byID[id].LastUsed
+	}
 	ts.used = nil
 	return used
 }

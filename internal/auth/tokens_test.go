@@ -135,21 +135,49 @@ func TestTokens_scopesBelongToTheRegistry(t *testing.T) {
 
 func TestTokens_usedIsToldOnceByTheMinute(t *testing.T) {
 	t.Parallel()
-	ts := load(t)
+	ts := load(t, molecule.Token{ID: "aaaaaaaa"}, molecule.Token{ID: "bbbbbbbb"})
 	ts.use("aaaaaaaa", noon.Add(59*time.Second))
 	ts.use("aaaaaaaa", noon.Add(61*time.Second))
 	ts.use("aaaaaaaa", noon.Add(2*time.Second)) // late
 	ts.use("bbbbbbbb", noon.Add(time.Second).In(time.FixedZone("", 7200)))
-	want := map[string]time.Time{"aaaaaaaa": noon.Add(time.Minute), "bbbbbbbb": noon}
-	if diff := cmp.Diff(ts.Used(), want); diff != "" {
-		t.Errorf("Used (-got +want)\n%s", diff)
-	}
-	if got := ts.Used(); len(got) != 0 {
-		t.Errorf("Used again = %v, want none", got)
-	}
+	ts.use("cccccccc", noon) // nobody knows it
+	told(t, "at first", ts, map[string]time.Time{"aaaaaaaa": noon.Add(time.Minute), "bbbbbbbb": noon})
 	ts.use("aaaaaaaa", noon.Add(62*time.Second))
-	if diff := cmp.Diff(ts.Used(), map[string]time.Time{"aaaaaaaa": noon.Add(time.Minute)}); diff != "" {
-		t.Errorf("Used after another use (-got +want)\n%s", diff)
+	told(t, "in the same minute", ts, map[string]time.Time{})
+	ts.use("aaaaaaaa", noon.Add(2*time.Minute))
+	told(t, "in the next", ts, map[string]time.Time{"aaaaaaaa": noon.Add(2 * time.Minute)})
+}
+
+func TestTokens_anAgentThatAsksAllDayIsNotedOnceAnHour(t *testing.T) {
+	t.Parallel()
+	ts := load(t, molecule.Token{ID: "aaaaaaaa", AgentID: "a1", LastUsed: noon.Add(-30 * time.Minute)})
+	ts.use("aaaaaaaa", noon)
+	ts.use("aaaaaaaa", noon.Add(29*time.Minute))
+	told(t, "within an hour of what was stored", ts, map[string]time.Time{})
+	for s := range 3600 {
+		ts.use("aaaaaaaa", noon.Add(30*time.Minute+time.Duration(s)*time.Second))
+	}
+	told(t, "in the hour behind it", ts, map[string]time.Time{"aaaaaaaa": noon.Add(30 * time.Minute)})
+}
+
+func TestTokens_listShowsTheLastUseOfThisProcess(t *testing.T) {
+	t.Parallel()
+	token, _ := mint(t)
+	ts := load(t, token)
+	ts.use(token.ID, noon.Add(time.Minute))
+	token.RevokedAt = noon.Add(2 * time.Minute)
+	ts.Put(token) // as the store has it, which is not told of the use yet
+	token.LastUsed = noon.Add(time.Minute)
+	if diff := cmp.Diff(ts.all(), []molecule.Token{token}); diff != "" {
+		t.Errorf("all (-got +want)\n%s", diff)
+	}
+}
+
+// told compares what is to be stored of the last uses.
+func told(t *testing.T, when string, ts *Tokens, want map[string]time.Time) {
+	t.Helper()
+	if diff := cmp.Diff(ts.Used(), want); diff != "" {
+		t.Errorf("Used %s (-got +want)\n%s", when, diff)
 	}
 }
 
