@@ -31,6 +31,7 @@ type services struct {
 	molecule.EventService
 	molecule.AuditService
 	molecule.TokenService
+	molecule.SecretService
 	molecule.LivenessService
 	molecule.StatusService
 
@@ -119,7 +120,7 @@ func newFace(s services, change ...func(*Deps)) face {
 	var refused []molecule.AuditRow
 	d := Deps{
 		Agents: s, Schedules: s, Runs: s, Events: s, Liveness: s, Status: s,
-		Audit: s, Tokens: s,
+		Audit: s, Tokens: s, Secrets: s,
 		Refused: func(_ context.Context, row molecule.AuditRow) error {
 			refused = append(refused, row)
 			return nil

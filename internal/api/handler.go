@@ -115,8 +115,11 @@ func acceptedAt(r *http.Request) time.Time {
 // maxBody bounds the body of a request. That of an import is read piece by
 // piece, behind the check of who sends it.
 func maxBody(r *http.Request) int64 {
-	if r.URL.Path == wire.PathScheduleImport {
+	switch p := r.URL.Path; {
+	case p == wire.PathScheduleImport:
 		return wire.MaxImportBytes
+	case p == wire.PathSecrets || strings.HasPrefix(p, wire.PathSecrets+"/"):
+		return wire.MaxSecretBytes
 	}
 	return wire.MaxBodyBytes
 }

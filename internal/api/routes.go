@@ -110,6 +110,14 @@ func (s *Server) routes() []route {
 		{"GET", wire.PathIncidents + "/{ref}", needs(live), s.incident},
 		{"POST", wire.PathIncidents + "/{ref}/ack", needs(schedW), s.ackIncident},
 
+		{"GET", wire.PathSecrets, needs(molecule.ScopeSecretsMeta), s.secretList},
+		{"POST", wire.PathSecrets, freshly(molecule.ScopeSecretsRotate), s.addSecret},
+		{"GET", wire.PathSecrets + "/{ref}", needs(molecule.ScopeSecretsMeta), s.secret},
+		{"DELETE", wire.PathSecrets + "/{ref}", freshly(molecule.ScopeSecretsRotate), s.removeSecret},
+		{"POST", wire.PathSecrets + "/{ref}/versions", freshly(molecule.ScopeSecretsRotate), s.setSecret},
+		{"POST", wire.PathSecrets + "/{ref}/reveal", freshly(molecule.ScopeAdmin), s.revealSecret},
+		{"POST", wire.PathVault + "/rewrap", freshly(molecule.ScopeAdmin), s.rewrapSecrets},
+
 		{"GET", wire.PathWhoAmI, known(), s.whoAmI},
 		{"GET", wire.PathTokens, needs(molecule.ScopeTokensAdmin), s.tokenList},
 		{"POST", wire.PathTokens, freshly(molecule.ScopeTokensAdmin), s.createToken},

@@ -33,6 +33,7 @@ type Deps struct {
 	Incidents  molecule.IncidentService
 	Audit      molecule.AuditService
 	Tokens     molecule.TokenService
+	Secrets    molecule.SecretService
 	Liveness   molecule.LivenessService
 	Status     molecule.StatusService
 

@@ -106,6 +106,14 @@ func (a *app) completeTokens(cmd *cobra.Command, args []string, prefix string) (
 	})(cmd, args, prefix)
 }
 
+// completeSecrets offers the names of secrets.
+func (a *app) completeSecrets(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.names(func(ctx context.Context, s *session) ([]string, error) {
+		all, err := s.client.Secrets(ctx)
+		return namesOf(all, secretView().name), err
+	})(cmd, args, prefix)
+}
+
 // completeRuns offers the ids of the newest runs.
 func (a *app) completeRuns(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.names(func(ctx context.Context, s *session) ([]string, error) {

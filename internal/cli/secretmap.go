@@ -18,12 +18,16 @@ import (
 func newSecretsCmd(a *app) *cobra.Command {
 	return newGroup(group{
 		use: "secrets", aliases: []string{"secret"},
-		short: "Which secrets there are, and how each is changed",
-		long: "A map of secrets says where their copies live and how each is changed. It is a file\n" +
-			"of data and holds no value. These commands read it and ask no daemon.",
-		examples: "  molecli secrets map --sample > secrets.yaml && molecli secrets lint -f secrets.yaml\n" +
+		short: "Values that are kept sealed, and how each is changed",
+		long: "A secret is a named value in versions, sealed at rest. No command shows a value but\n" +
+			"reveal, on the unix socket and for a reason that is kept. A map of secrets says where\n" +
+			"their copies live and how each is changed: lint, map and runbook read it from a file of\n" +
+			"data that holds no value, and ask no daemon.",
+		examples: "  printf %s \"$TOKEN\" | molecli secrets add API_TOKEN --from-file -\n" +
 			"  molecli secrets map --sample | molecli secrets runbook FLY_API_TOKEN -f -",
-	}, newSecretsLintCmd(a), newSecretsMapCmd(a), newSecretsRunbookCmd(a))
+	}, newSecretsAddCmd(a), newSecretsSetCmd(a), newSecretsListCmd(a), newSecretsShowCmd(a), newSecretsHistoryCmd(a),
+		newSecretsRemoveCmd(a), newSecretsRevealCmd(a), newSecretsRewrapCmd(a),
+		newSecretsLintCmd(a), newSecretsMapCmd(a), newSecretsRunbookCmd(a))
 }
 
 // mapFile is a file of a map as it was typed.

@@ -166,8 +166,9 @@ func newInitCmd(stdout, stderr io.Writer) *cobra.Command {
 	var path string
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Make a data directory, its first token and a commented configuration",
-		Long: `Makes what the first serve would make, and a configuration file with every
+		Short: "Make a data directory, its keys and a commented configuration",
+		Long: `Makes what the first serve would make, the master key of secrets and the first
+token, and a configuration file with every
 setting: the one --config names, else moleculed.yaml beside the database. What
 is there already is left as it is.`,
 		Example: "  moleculed init --data-dir ./d\n  moleculed init --org-id acme --config /etc/moleculed/moleculed.yaml",
@@ -184,8 +185,8 @@ is there already is left as it is.`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(stdout, "data directory  %s\nconfiguration   %s\nadmin token     %s\n\nnext:\n  moleculed serve --config %s\n  molecli liveness --wait 10s\n",
-				made.Dir, made.Config, made.Token, made.Config)
+			_, err = fmt.Fprintf(stdout, "data directory  %s\nconfiguration   %s\nadmin token     %s\nmaster key      %s\n\nnext:\n  moleculed serve --config %s\n  molecli liveness --wait 10s\n",
+				made.Dir, made.Config, made.Token, made.Key, made.Config)
 			return err
 		},
 	}

@@ -34,6 +34,7 @@ type Config struct {
 	Dispatch   DispatchConfig   `yaml:"dispatch"`
 	Supervisor SupervisorConfig `yaml:"supervisor"`
 	Audit      AuditConfig      `yaml:"audit"`
+	Secrets    SecretsConfig    `yaml:"secrets"`
 	Retention  RetentionConfig  `yaml:"retention"`
 	Log        LogConfig        `yaml:"log"`
 }
@@ -162,6 +163,7 @@ func (c *Config) fill(def Config) {
 	fill(&c.Tenant, def.Tenant)
 	fill(&c.Dispatch, def.Dispatch)
 	fill(&c.Audit, def.Audit)
+	fill(&c.Secrets, def.Secrets)
 	fill(&c.Supervisor, def.Supervisor)
 	fill(&c.Retention, def.Retention)
 	fill(&c.Log, def.Log)
@@ -291,6 +293,8 @@ func settings() []setting {
 		{"audit.export_file", text(func(c *Config) *string { return &c.Audit.ExportFile })},
 		{"audit.export_url", text(func(c *Config) *string { return &c.Audit.ExportURL })},
 		{"audit.export_every", parsed(func(c *Config) *time.Duration { return &c.Audit.ExportEvery }, time.ParseDuration)},
+		{"secrets.master_key", text(func(c *Config) *string { return &c.Secrets.MasterKey })},
+		{"secrets.previous_key", text(func(c *Config) *string { return &c.Secrets.PreviousKey })},
 		{"log.level", text(func(c *Config) *string { return &c.Log.Level })},
 		{"log.format", text(func(c *Config) *string { return &c.Log.Format })},
 	}...)
@@ -302,7 +306,7 @@ func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
 
 // settingNames returns every key that may stand in the file.
 func settingNames() []string {
-	names := []string{"auth", "network", "tenant", "dispatch", "supervisor", "audit", "retention", "log", "phantom_replies"}
+	names := []string{"auth", "network", "tenant", "dispatch", "supervisor", "audit", "secrets", "retention", "log", "phantom_replies"}
 	for _, s := range settings() {
 		names = append(names, s.path[strings.LastIndex(s.path, ".")+1:])
 	}
@@ -395,7 +399,7 @@ func (c *Config) validate() error {
 	if d := c.Dispatch.Drain; d < 0 || d > 10*time.Minute {
 		return molecule.Errorf(molecule.Invalid, "dispatch.drain is %s, it must be between 0s and 10m", d)
 	}
-	if err := cmp.Or(c.Audit.validate(), c.Supervisor.validate()); err != nil {
+	if err := cmp.Or(c.Audit.validate(), c.Secrets.validate(), c.Supervisor.validate()); err != nil {
 		return err
 	}
 	return cmp.Or(c.Retention.check(), c.Dispatch.checkBudget())

@@ -33,6 +33,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/supervised"
 	"github.com/molecule-ai/molecli/internal/systemd"
 	"github.com/molecule-ai/molecli/internal/tenant"
+	"github.com/molecule-ai/molecli/internal/vault"
 )
 
 // Daemon is one running moleculed.
@@ -57,6 +58,7 @@ type Daemon struct {
 	monitor    *registry.Monitor
 	guard      *netguard.Guard
 	tokens     *auth.Tokens
+	secrets    *vault.Service
 	listeners  []net.Listener
 	services   services
 	handler    http.Handler
@@ -101,6 +103,9 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 		return err
 	}
 	d.tokens = tokens
+	if d.secrets, err = unlock(ctx, d.store, d.cfg.Secrets, d.dir, d.log); err != nil {
+		return err
+	}
 	d.books = newBookkeeper(d.store, d.supervisor.Transitions(), tokens.Used, d.relay.Seen())
 	d.incidents = incident.New(incident.Options{
 		Store: d.store, Transitions: d.supervisor.Transitions(), Subsystems: d.names, Log: d.log.With("subsystem", "incident-keeper"),
@@ -254,7 +259,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	return api.New(api.Deps{
 		Agents: s.agents, Enrolments: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
 		Audit: audit.NewService(d.store), Refused: d.store.AppendAudit,
-		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed,
+		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed, Secrets: d.secrets,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.

@@ -30,9 +30,9 @@ const tokenFile = "admin.token"
 const firstTokenLife = 90 * 24 * time.Hour
 
 // Made names what Init made or found.
-type Made struct{ Dir, Config, Token string }
+type Made struct{ Dir, Config, Token, Key string }
 
-// Init makes the data directory, the first token and the configuration file;
+// Init makes the data directory, the master key, the first token and the configuration file;
 // an empty path puts the last into the first. It refuses, with Conflict, a
 // directory that a daemon is using.
 func Init(ctx context.Context, cfg Config, path string, log *slog.Logger) (Made, error) {
@@ -44,14 +44,16 @@ func Init(ctx context.Context, cfg Config, path string, log *slog.Logger) (Made,
 	if err != nil {
 		return Made{}, err
 	}
-	made := Made{Dir: dir, Config: path, Token: filepath.Join(dir, tokenFile)}
+	made := Made{Dir: dir, Config: path, Token: filepath.Join(dir, tokenFile), Key: cfg.Secrets.sources(dir).Current}
 	if path == "" {
 		made.Config = filepath.Join(dir, "moleculed.yaml")
 	}
-	err = withWriter(ctx, store, func(ctx context.Context) error {
-		_, err := firstToken(ctx, store, dir, log)
-		return err
-	})
+	if _, err = unlock(ctx, store, cfg.Secrets, dir, log); err == nil {
+		err = withWriter(ctx, store, func(ctx context.Context) error {
+			_, err := firstToken(ctx, store, dir, log)
+			return err
+		})
+	}
 	if cerr := store.Close(); err == nil {
 		err = cerr
 	}

@@ -159,6 +159,15 @@ func (in Installation) Install() (changed []string, err error) {
 			write = append(write, f)
 		}
 	}
+	if !in.User {
+		made, err := makeInstalledKey(installedKey)
+		if err != nil {
+			return nil, err
+		}
+		if made != "" {
+			changed = append(changed, made)
+		}
+	}
 	for _, f := range write {
 		if err := f.write(); err != nil {
 			return changed, err

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 	"log/slog"
@@ -67,18 +68,21 @@ func examplesOf() map[string]typed {
 		"molecli incident ack":            {scene: trouble},
 		"molecli incident show":           {scene: trouble},
 		"molecli run watch -o jsonl":      {forever: true, exit: 130},
-		"molecli token add":               {scene: nothing},
-		"molecli token add laptop --scope schedules:read --token-out laptop.token": {scene: nothing},
-		"molecli schedule add": {scene: theAgent},
+		"molecli secrets add":             {scene: nothing},
+		`printf %s "$TOKEN" | molecli secrets add API_TOKEN --from-file -`:                {scene: nothing},
+		"molecli secrets remove API_TOKEN":                                                {exit: 2, says: "add --yes"},
+		"molecli token add":                                                               {scene: nothing},
+		"molecli token add laptop --scope schedules:read --token-out laptop.token":        {scene: nothing},
+		"molecli schedule add":                                                            {scene: theAgent},
 		"molecli schedule add hello --agent echo --cron '0 8 * * *' --prompt 'say hello'": {scene: theAgent},
-		"molecli schedule remove hello":  {exit: 2, says: "add --yes"},
-		"moleculed backup":               {scene: aside},
-		"moleculed migrate":              {scene: aside},
-		"moleculed restore":              {scene: copied},
-		"moleculed serve":                {forever: true},
-		"moleculed serve --data-dir ./d": {forever: true},
-		"moleculed healthcheck":          {exit: 6, says: "nobody answers"}, // the daemon listens elsewhere
-		"moleculed healthcheck --listen unix:///run/moleculed/moleculed.sock": {},
+		"molecli schedule remove hello":                                                   {exit: 2, says: "add --yes"},
+		"moleculed backup":                                                                {scene: aside},
+		"moleculed migrate":                                                               {scene: aside},
+		"moleculed restore":                                                               {scene: copied},
+		"moleculed serve":                                                                 {forever: true},
+		"moleculed serve --data-dir ./d":                                                  {forever: true},
+		"moleculed healthcheck":                                                           {exit: 6, says: "nobody answers"}, // the daemon listens elsewhere
+		"moleculed healthcheck --listen unix:///run/moleculed/moleculed.sock":             {},
 		// A test's own programs are where no service could see them.
 		"moleculed install-service --print --allow-write /srv/agents": {exit: 2, says: "it has no access to"},
 	}
@@ -170,8 +174,8 @@ func newStage(t *testing.T, sc scene) *stage {
 			t.Fatal(err)
 		}
 	}
-	for _, f := range []string{"etc/moleculed.yaml", "elsewhere/moleculed.yaml"} {
-		if err := os.WriteFile(filepath.Join(dir, f), nil, 0o600); err != nil {
+	for f, text := range map[string]string{"etc/moleculed.yaml": "", "elsewhere/moleculed.yaml": "", "key.pem": "not a key, but long enough\n"} {
+		if err := os.WriteFile(filepath.Join(dir, f), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -257,6 +261,11 @@ func (s *stage) lay(sc scene) {
 	s.must(err)
 	s.must(s.client.CreateAgent(ctx, &molecule.Agent{Name: "far", URL: "http://127.0.0.1:9/"}))
 	s.must(s.client.PutCalendar(ctx, &molecule.Calendar{Name: "holidays", Days: []molecule.DayRange{day}}))
+	for _, name := range []string{"API_TOKEN", "TLS_KEY"} {
+		value := molecule.Show(molecule.NewSecret(base64.StdEncoding.EncodeToString([]byte("the first value of " + name))))
+		_, err := s.client.AddSecret(ctx, molecule.NewSecretValue{Name: name, Value: value})
+		s.must(err)
+	}
 	s.must(s.client.PutCalendar(ctx, &molecule.Calendar{Name: "freeze", Days: []molecule.DayRange{day}}))
 	s.must(s.client.CreateSchedule(ctx, &molecule.Schedule{Name: "hello", Agent: "echo", Cron: "0 8 * * *", Prompt: "say hello"}))
 	if sc == trouble {
@@ -313,7 +322,7 @@ func (s *stage) shell(line string) *exec.Cmd {
 	if strings.HasPrefix(line, "moleculed ") {
 		cmd.Dir = filepath.Join(s.dir, "elsewhere") // beside the daemon that runs
 	}
-	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir+"/.config", "GORACE=atexit_sleep_ms=10",
+	cmd.Env = append(os.Environ(), "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir+"/.config", "TOKEN=a value from the environment", "GORACE=atexit_sleep_ms=10",
 		"MOLECULE_ENDPOINT="+s.socket(), "MOLECULE_DATA_DIR="+cmd.Dir+"/d", "MOLECULE_LISTEN=unix://"+s.dir+"/other")
 	return cmd
 }

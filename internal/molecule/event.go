@@ -44,6 +44,11 @@ const (
 	EventSchedulesImport  = "schedules.imported" // one for each import, however many it made and changed
 	EventSchedulesMissed  = "schedules.missed"   // a digest of what passed while nobody could fire
 	EventClockJumped      = "clock.jumped"
+	EventSecretCreated    = "secret.created"
+	EventSecretSet        = "secret.set"
+	EventSecretRemoved    = "secret.removed"
+	EventSecretRevealed   = "secret.revealed"
+	EventSecretsRewrapped = "secrets.rewrapped"
 	EventTokenCreated     = "token.created"
 	EventTokenRevoked     = "token.revoked"
 	EventCalendarStored   = "calendar.stored"

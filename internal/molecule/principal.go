@@ -16,18 +16,22 @@ const (
 	ScopeSchedulesWrite Scope = "schedules:write"
 	ScopeAgentsRead     Scope = "agents:read"
 	ScopeAgentsWrite    Scope = "agents:write"
-	ScopeAgentSelf      Scope = "agent:self"  // what an agent needs for itself, on the platform wire
-	ScopeAgentEnrol     Scope = "agent:enrol" // one registration
+	ScopeAgentSelf      Scope = "agent:self"     // what an agent needs for itself, on the platform wire
+	ScopeAgentEnrol     Scope = "agent:enrol"    // one registration
+	ScopeSecretsMeta    Scope = "secrets:meta"   // all but the values
+	ScopeSecretsRotate  Scope = "secrets:rotate" // to change them
 	ScopeTokensAdmin    Scope = "tokens:admin"
 	ScopeAdmin          Scope = "admin" // everything
 )
 
 // Scopes returns every scope that an operator's token may have.
-func Scopes() []Scope { return append(OperateScopes(), ScopeTokensAdmin, ScopeAdmin) }
+func Scopes() []Scope {
+	return append(OperateScopes(), ScopeSecretsRotate, ScopeTokensAdmin, ScopeAdmin)
+}
 
 // OperateScopes returns what a local user who is no administrator may do.
 func OperateScopes() []Scope {
-	return []Scope{ScopeLivenessRead, ScopeSchedulesRead, ScopeSchedulesWrite, ScopeAgentsRead, ScopeAgentsWrite}
+	return []Scope{ScopeLivenessRead, ScopeSchedulesRead, ScopeSchedulesWrite, ScopeAgentsRead, ScopeAgentsWrite, ScopeSecretsMeta}
 }
 
 // Principal is who is asking.

@@ -39,7 +39,7 @@ func (tx *Tx) audit(ctx context.Context, action, object string) error {
 	}
 	return insertAudit(ctx, tx, molecule.AuditRow{
 		At: tx.Now, Principal: tx.asker.principal, Source: tx.asker.source, RequestID: tx.asker.request,
-		Action: action, Object: object, Result: molecule.AuditDone,
+		Action: action, Object: object, Result: molecule.AuditDone, Reason: tx.reason,
 	})
 }
 

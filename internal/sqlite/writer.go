@@ -20,6 +20,7 @@ type Tx struct {
 	Now    time.Time
 	pen    *pen
 	asker  asker               // whose change this is
+	reason string              // he gave for it
 	events int                 // so far
 	counts bool                // a schedule was made, removed or changed
 	told   []any               // events that are not written yet, as rows of sqlInsertEvents
@@ -251,7 +252,7 @@ func runTogether(tick context.Context, tx *Tx, batch []*job) ([]error, error) {
 		if results[i] = j.ctx.Err(); results[i] != nil {
 			continue // nobody waits for it any more
 		}
-		tx.asker = askerOf(j.ctx)
+		tx.asker, tx.reason = askerOf(j.ctx), ""
 		ours := tx.asker == asker{} // what somebody asked for is told of alone
 		switch {
 		case tick.Err() != nil:
@@ -288,7 +289,7 @@ func runAlone(tick context.Context, tx *Tx, batch []*job) ([]error, error) {
 		if results[i] = j.ctx.Err(); results[i] != nil {
 			continue // nobody waits for it any more
 		}
-		tx.asker = askerOf(j.ctx)
+		tx.asker, tx.reason = askerOf(j.ctx), ""
 		var broken error
 		if results[i], broken = tx.apply(ctx, j.change); broken != nil {
 			return nil, broken

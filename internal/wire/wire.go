@@ -38,6 +38,8 @@ const (
 	PathCalendars       = "/v1/calendars"
 	PathIncidents       = "/v1/incidents" // /{ref}/ack
 	PathWhoAmI          = "/v1/whoami"
+	PathSecrets         = "/v1/secrets" // /{ref}/versions, /reveal
+	PathVault           = "/v1/vault"   // /rewrap
 	PathTokens          = "/v1/tokens"
 	PathAudit           = "/v1/audit"  // /verify
 	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
@@ -60,6 +62,7 @@ const (
 const (
 	MaxBodyBytes   = 1 << 20          // of a request
 	MaxImportBytes = 64 << 20         // of a request that imports
+	MaxSecretBytes = 3 << 19          // of a request with a value of 1 MiB, in base64
 	MaxReplyBytes  = 32 << 20         // of an answer the client reads
 	MaxRunWait     = 25 * time.Second // the longest ?wait= on a run
 	MaxImportWait  = 50 * time.Second // what an import may take longer than another request
