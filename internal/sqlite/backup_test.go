@@ -200,7 +200,7 @@ func TestBackup_killedInTheMiddleHasNoName(t *testing.T) {
 			t.Errorf("half a backup has the name: %v", err)
 		}
 	}
-	partials, err := filepath.Glob(filepath.Join(dir, ".moleculed-*.partial"))
+	partials, err := filepath.Glob(filepath.Join(dir, ".moleculed-*.partial*")) // with its journal
 	if err != nil {
 		t.Fatal(err)
 	}
