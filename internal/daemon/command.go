@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 
 	"github.com/goccy/go-yaml"
@@ -150,16 +151,25 @@ runs, a while for those under way, the database last.`,
 			if err := harden(); err != nil {
 				return err
 			}
-			log := newLogger(stderr, cfg.Log)
-			d, err := New(cmd.Context(), cfg, log)
-			if err != nil {
-				return err
-			}
-			return d.Run(cmd.Context())
+			return runServe(cmd.Context(), cfg, newLogger(stderr, cfg.Log))
 		},
 	}
 	configFlags(cmd, &path)
 	return cmd
+}
+
+// runServe runs a daemon until it is told to stop, which is no failure while it
+// still begins.
+func runServe(ctx context.Context, cfg Config, log *slog.Logger) error {
+	d, err := New(ctx, cfg, log)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		log.Info("told to stop before it had begun", "err", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	return d.Run(ctx)
 }
 
 func newInitCmd(stdout, stderr io.Writer) *cobra.Command {

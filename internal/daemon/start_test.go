@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -81,6 +82,23 @@ func TestServe_speaksTLSWhereItIsAskedTo(t *testing.T) {
 	}
 	if res, err := http.Get("http://" + strings.TrimPrefix(at, "https://") + "/health"); err == nil && res.StatusCode == http.StatusOK {
 		t.Error("it speaks plain HTTP on the same port")
+	}
+}
+
+func TestServe_toldToStopWhileItBeginsIsNoFailure(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	dir := t.TempDir()
+	cfg := DefaultConfig()
+	data := filepath.Join(dir, "d")
+	cfg.DataDir, cfg.Listen = &data, []string{"http://127.0.0.1:0"}
+	if err := runServe(ctx, cfg, discard()); err != nil {
+		t.Errorf("got error %v", err)
+	}
+	cfg.Listen = []string{"http://127.0.0.1:0", "https://127.0.0.1:0"} // without a certificate
+	if err := runServe(t.Context(), cfg, discard()); molecule.CodeOf(err) != molecule.Invalid {
+		t.Errorf("what keeps it from beginning is not told: %v", err)
 	}
 }
 
