@@ -54,6 +54,7 @@ var layers = map[string][]string{ // never written
 	"internal/vault/sink/webhook":  {"L0", "L1", "internal/vault/sink/web"},
 	"internal/vault/sink/web":      {"L0", "internal/netguard", "internal/vault/sink"},
 	"internal/vault/sink/postgres": {"L0", "L1"},
+	"internal/vault/sink/github":   {"L0", "L1", "internal/vault/sink/web"},
 	"internal/vault/sink/kinds":    {"L0", "L1", "sinks"},
 
 	"internal/dispatch":  {"L0", "L1"},
@@ -77,7 +78,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap", "internal/vault/sink"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console", "internal/vault", "internal/vault/sink/kinds"}
-	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile", "internal/vault/sink/exec", "internal/vault/sink/webhook", "internal/vault/sink/postgres"}
+	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile", "internal/vault/sink/exec", "internal/vault/sink/webhook", "internal/vault/sink/postgres", "internal/vault/sink/github"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
 )
 
@@ -102,6 +103,7 @@ var homes = map[string][]string{ // never written
 	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident", "internal/inbox", "internal/platform", "internal/vault"},
 	"github.com/jackc/pgx/v5":             {"internal/vault/sink/postgres"},
 	"golang.org/x/crypto/argon2":          {"internal/vault"},
+	"golang.org/x/crypto/nacl/box":        {"internal/vault/sink/github"},
 	"golang.org/x/time/rate":              {"internal/auth"},
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/vault/sink/envfile"
 	"github.com/molecule-ai/molecli/internal/vault/sink/exec"
 	"github.com/molecule-ai/molecli/internal/vault/sink/file"
+	"github.com/molecule-ai/molecli/internal/vault/sink/github"
 	"github.com/molecule-ai/molecli/internal/vault/sink/postgres"
 	"github.com/molecule-ai/molecli/internal/vault/sink/webhook"
 )
@@ -21,6 +22,7 @@ func table() map[string]sink.Open {
 		"envfile":  envfile.Open,
 		"exec":     exec.Open,
 		"file":     file.Open,
+		"github":   github.Open,
 		"postgres": postgres.Open,
 		"webhook":  webhook.Open,
 	}

@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -22,8 +23,9 @@ import (
 )
 
 const (
-	// maxAnswer bounds what is read of an answer.
-	maxAnswer = 1 << 20
+	// maxAnswer bounds what is read of an answer: the largest value, in base64, with
+	// what stands beside it.
+	maxAnswer = 4 * sink.MaxBytes
 	// timeLimit bounds one request with its answer.
 	timeLimit = 30 * time.Second
 )
@@ -76,9 +78,13 @@ func noNetwork(s sink.Spec) error {
 type Request struct {
 	Method string
 	Path   []string // appended to the URL of the sink, each part escaped
+	Query  url.Values
 	Header http.Header
 	Body   []byte
 	Change sink.Change // whose values are not quoted
+	// Answers are statuses beside 2xx that are an answer and no error. What they say
+	// is read if it is JSON.
+	Answers []int
 }
 
 // Do asks, and reads a JSON answer into the value that into points to, unless it
@@ -94,6 +100,9 @@ func (c *Client) Do(ctx context.Context, r Request, into any) (int, error) {
 			escaped[i] = url.PathEscape(part)
 		}
 		at = *at.JoinPath(escaped...)
+	}
+	if len(r.Query) > 0 {
+		at.RawQuery = r.Query.Encode()
 	}
 	req, err := http.NewRequestWithContext(ctx, r.Method, at.String(), bytes.NewReader(r.Body))
 	if err != nil {
@@ -113,8 +122,13 @@ func (c *Client) Do(ctx context.Context, r Request, into any) (int, error) {
 		return res.StatusCode, c.unanswered(ctx, err)
 	case len(body) > maxAnswer:
 		return res.StatusCode, molecule.Errorf(molecule.Forbidden, "%s answers with more than %d bytes", c.place, maxAnswer).WithHint("see that the URL is right")
+	case slices.Contains(r.Answers, res.StatusCode):
+		if into != nil && json.Valid(body) {
+			_ = json.Unmarshal(body, into) // what has another shape says nothing
+		}
+		return res.StatusCode, nil
 	case res.StatusCode < 200 || res.StatusCode > 299:
-		return res.StatusCode, c.said(res.StatusCode, body, r.Change)
+		return res.StatusCode, c.said(res, body, r.Change)
 	case into == nil || len(bytes.TrimSpace(body)) == 0:
 		return res.StatusCode, nil
 	}
@@ -140,7 +154,8 @@ func (c *Client) unanswered(ctx context.Context, err error) error {
 }
 
 // said is the error for a status that is no success.
-func (c *Client) said(status int, body []byte, change sink.Change) error {
+func (c *Client) said(res *http.Response, body []byte, change sink.Change) error {
+	status := res.StatusCode
 	failed := func(code molecule.Code, what, hint string) error {
 		err := molecule.Errorf(code, "%s %s (status %d)", c.place, what, status).WithHint("%s", hint)
 		if quoted := sink.Quote(string(body), change); quoted != "" {
@@ -155,12 +170,12 @@ func (c *Client) said(status int, body []byte, change sink.Change) error {
 		return sink.Rejected("%s rejects the value (status %d): %s", c.place, status, sink.Quote(string(body), change))
 	case status == http.StatusUnauthorized:
 		return failed(molecule.Unauthenticated, "does not know the credential", "see that the credential of the sink is still alive")
+	case status == http.StatusTooManyRequests, status == http.StatusForbidden && spent(res.Header):
+		return failed(molecule.RateLimited, "has had too many requests", again(res.Header, time.Now()))
 	case status == http.StatusForbidden:
 		return failed(molecule.Forbidden, "does not allow it", "see what the credential of the sink may do")
 	case status == http.StatusNotFound, status == http.StatusGone:
 		return failed(molecule.NotFound, "is not there, or not for this credential", "see that the target is right, and what the credential may see")
-	case status == http.StatusTooManyRequests:
-		return failed(molecule.RateLimited, "has had too many requests", "try again later")
 	case status == http.StatusRequestTimeout, status >= 500:
 		return failed(molecule.Unavailable, "cannot answer now", "try again later")
 	case status >= 300 && status < 400:
