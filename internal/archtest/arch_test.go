@@ -69,7 +69,7 @@ var layers = map[string][]string{ // never written
 	"internal/platform":  {"L0", "L1", "internal/tenant", "internal/auth"},
 
 	"internal/cli":    {"L0", "L1", "internal/client", "internal/schedulefile"},
-	"internal/daemon": {"L0", "L1", "L2", "L3"},
+	"internal/daemon": {"L0", "L1", "L2", "L3", "internal/textfile"},
 
 	"cmd/molecli":   {"internal/cli"},
 	"cmd/moleculed": {"internal/daemon"},

@@ -5,21 +5,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/molecule-ai/molecli/internal/audit"
-	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
 	"github.com/molecule-ai/molecli/internal/wire"
 )
-
-// validate refuses an interval that keeps nothing, or that nobody means.
-func (c AuditConfig) validate() error {
-	if c.ExportEvery < time.Minute || c.ExportEvery > 24*time.Hour {
-		return molecule.Errorf(molecule.Invalid, "audit.export_every is %s, it must be between 1m and 24h", c.ExportEvery)
-	}
-	return nil
-}
 
 // exporter makes what keeps heads of the audit trail elsewhere.
 func (d *Daemon) exporter() (*audit.Exporter, error) {

@@ -1,22 +1,16 @@
 package daemon
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
@@ -120,39 +114,42 @@ const systemConfig = "/etc/moleculed/moleculed.yaml"
 // the system's file, which may be absent. Errors are Invalid and name the
 // place: file:line:col, the variable or the flag.
 func LoadConfig(path string, flags *pflag.FlagSet) (Config, error) {
-	cfg := DefaultConfig()
-	if err := readFile(path, &cfg); err != nil {
+	cfg, file, err := readConfig(path)
+	if err != nil {
 		return cfg, err
 	}
-	if err := override(&cfg, flags); err != nil {
-		return cfg, err
+	wrong := file.unknown()
+	if err := file.decode(&cfg); err != nil {
+		return cfg, joined(append(wrong, err))
 	}
-	return cfg, cfg.validate()
+	from, err := override(&cfg, flags)
+	if err != nil {
+		return cfg, joined(append(wrong, err))
+	}
+	for _, m := range cfg.mistakes() {
+		wrong = append(wrong, m.at(file, from))
+	}
+	return cfg, joined(wrong)
 }
 
-// readFile decodes the file over the defaults.
-func readFile(path string, cfg *Config) error {
-	named := path != ""
+// readConfig reads the text of the file, and returns the defaults.
+func readConfig(path string) (Config, configFile, error) {
+	cfg, named := DefaultConfig(), path != ""
 	if !named {
 		path = systemConfig
 	}
 	if err := ownFile(path); err != nil {
-		return err
+		return cfg, configFile{}, err
 	}
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !named:
-		return nil
+		return cfg, configFile{path: path}, nil
 	case err != nil:
-		return molecule.Errorf(molecule.Invalid, "the configuration cannot be read: %v", err).
+		return cfg, configFile{}, molecule.Errorf(molecule.Invalid, "the configuration cannot be read: %v", err).
 			WithHint("name another file with --config, or write one with: moleculed init")
 	}
-	err = yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(cfg)
-	if err != nil && !errors.Is(err, io.EOF) { // a file of comments only has no document
-		return syntaxError(path, text, err)
-	}
-	cfg.fill(DefaultConfig())
-	return nil
+	return cfg, configFile{path, text}, nil
 }
 
 // fill sets what a file names and leaves empty, such as a section whose lines
@@ -175,53 +172,6 @@ func fill[T any](section *T, def T) {
 	if reflect.ValueOf(*section).IsZero() {
 		*section = def
 	}
-}
-
-// position is how the YAML library begins a message: [line:col].
-var position = regexp.MustCompile(`^\[(\d+):(\d+)\] `)
-
-// syntaxError turns the library's message into file:line:col and a caret.
-func syntaxError(path string, file []byte, err error) error {
-	said := strings.TrimRight(yaml.FormatError(err, false, true), "\n")
-	if m := position.FindStringSubmatch(said); m != nil {
-		said = fmt.Sprintf("%s:%s:%s: %s", path, m[1], m[2], said[len(m[0]):])
-	} else {
-		said = path + placeOf(file, said) + ": " + said
-	}
-	e := molecule.Errorf(molecule.Invalid, "%s", said)
-	if name, ok := unknownField(said); ok {
-		if meant := molecule.Nearest(name, settingNames()); meant != "" {
-			return e.WithHint("did you mean %s? every setting is in: moleculed check-config --show", meant)
-		}
-	}
-	return e.WithHint("every setting is in: moleculed check-config --show")
-}
-
-// placeOf finds the value that a message quotes and does not place, which is
-// how the library complains of a duration.
-func placeOf(file []byte, said string) string {
-	for _, s := range settings() {
-		at, err := yaml.PathString("$." + s.path)
-		if err != nil {
-			continue
-		}
-		node, err := at.ReadNode(bytes.NewReader(file))
-		if err == nil && strings.Contains(said, strconv.Quote(node.String())) {
-			p := node.GetToken().Position
-			return fmt.Sprintf(":%d:%d", p.Line, p.Column)
-		}
-	}
-	return ""
-}
-
-var unknownFieldShape = regexp.MustCompile(`unknown field "([^"]+)"`)
-
-func unknownField(text string) (string, bool) {
-	m := unknownFieldShape.FindStringSubmatch(text)
-	if m == nil {
-		return "", false
-	}
-	return m[1], true
 }
 
 // setting ties the path of a setting to its field.
@@ -304,37 +254,31 @@ func parseInt(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) }
 
 func parseFloat(s string) (float64, error) { return strconv.ParseFloat(s, 64) }
 
-// settingNames returns every key that may stand in the file.
-func settingNames() []string {
-	names := []string{"auth", "network", "tenant", "dispatch", "supervisor", "audit", "secrets", "retention", "log", "phantom_replies"}
-	for _, s := range settings() {
-		names = append(names, s.path[strings.LastIndex(s.path, ".")+1:])
-	}
-	return names
-}
-
 // override sets what a variable or a flag gives. Given but blank is an error:
 // a variable that failed to expand must not open the daemon to everyone.
-func override(cfg *Config, flags *pflag.FlagSet) error {
+// It returns what gives each setting that it set.
+func override(cfg *Config, flags *pflag.FlagSet) (from map[string]string, err error) {
 	v := viper.New()
+	from = make(map[string]string)
 	v.AllowEmptyEnv(true)
 	for _, s := range settings() {
 		source, err := s.bind(v, flags)
 		if err != nil {
-			return fmt.Errorf("bind %s: %w", s.path, err)
+			return nil, fmt.Errorf("bind %s: %w", s.path, err)
 		}
 		if source == "" {
 			continue
 		}
 		if blank(v, s.path) {
-			return molecule.Errorf(molecule.Invalid, "%s is given but blank", source).WithHint("leave it out, or give it a value")
+			return nil, molecule.Errorf(molecule.Invalid, "%s is given but blank", source).WithHint("leave it out, or give it a value")
 		}
 		if s.set(cfg, v, s.path) != nil {
-			return molecule.Errorf(molecule.Invalid, "%s is %q, which is no value for %s", source, v.GetString(s.path), s.path).
+			return nil, molecule.Errorf(molecule.Invalid, "%s is %q, which is no value for %s", source, v.GetString(s.path), s.path).
 				WithHint("write it like the default in: moleculed check-config --show")
 		}
+		from[s.path] = source
 	}
-	return nil
+	return from, nil
 }
 
 // bind lets v find the value and returns what gives it: a flag, else a
@@ -365,56 +309,6 @@ func (s setting) flag() string {
 
 func blank(v *viper.Viper, path string) bool {
 	return strings.TrimSpace(strings.Join(v.GetStringSlice(path), "")) == "" && strings.TrimSpace(v.GetString(path)) == ""
-}
-
-// validate checks each value by itself; what depends on the machine is checked
-// where it is used.
-func (c *Config) validate() error {
-	switch {
-	case c.OrgID == nil:
-	case *c.OrgID == "":
-		return molecule.Errorf(molecule.Invalid, "org_id is given but blank").WithHint("write null, or leave it out, where there is no organisation")
-	default:
-		if err := molecule.ValidateOrgID(*c.OrgID); err != nil {
-			return fmt.Errorf("org_id: %w", err)
-		}
-	}
-	choices := []struct {
-		path, value string
-		allowed     []string
-	}{
-		{"network.local_agents", c.Network.LocalAgents, []string{"auto", "on", "off"}},
-		{"tenant.trust_fly_replay", c.Tenant.TrustFlyReplay, []string{"auto", "on", "off"}},
-		{"log.level", c.Log.Level, []string{"debug", "info", "warn", "error"}},
-		{"log.format", c.Log.Format, []string{"text", "json"}},
-	}
-	for _, ch := range choices {
-		if !slices.Contains(ch.allowed, ch.value) {
-			return molecule.Errorf(molecule.Invalid, "%s is %q, it must be one of %s", ch.path, ch.value, strings.Join(ch.allowed, ", "))
-		}
-	}
-	if n := c.Dispatch.MaxInProgress; n < 1 || n > 10_000 {
-		return molecule.Errorf(molecule.Invalid, "dispatch.max_in_progress is %d, it must be between 1 and 10000", n)
-	}
-	if d := c.Dispatch.Drain; d < 0 || d > 10*time.Minute {
-		return molecule.Errorf(molecule.Invalid, "dispatch.drain is %s, it must be between 0s and 10m", d)
-	}
-	if err := cmp.Or(c.Audit.validate(), c.Secrets.validate(), c.Supervisor.validate()); err != nil {
-		return err
-	}
-	return cmp.Or(c.Retention.check(), c.Dispatch.checkBudget())
-}
-
-// checkBudget refuses bounds that bound nothing.
-func (c DispatchConfig) checkBudget() error {
-	b := c.budget()
-	if b.Runs == 0 && b.Tokens == 0 && b.CostUSD == 0 {
-		b.Window = 0 // it says nothing, and has a default
-	}
-	if err := b.Validate(); err != nil {
-		return molecule.Errorf(molecule.Invalid, "dispatch.budget_…: %s", err).WithHint("0 is no bound")
-	}
-	return nil
 }
 
 // Org returns the organisation id, "" when there is none.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -152,9 +151,9 @@ func (d *Daemon) dialling(at []address) error {
 		opts.Resolver = d.cfg.Network.Resolver
 	}
 	for _, p := range d.cfg.Network.AllowPrefixes {
-		prefix, err := netip.ParsePrefix(p)
+		prefix, err := parsePrefix(p)
 		if err != nil {
-			return molecule.Errorf(molecule.Invalid, "network.allow_prefixes: %q is not an address range", p).WithHint("write it as 100.64.0.0/11")
+			return err
 		}
 		opts.AllowPrefixes = append(opts.AllowPrefixes, prefix)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/netguard"
 	"github.com/molecule-ai/molecli/internal/supervised"
 )
@@ -29,13 +28,6 @@ const deadManWithin = 8 * time.Second
 type SupervisorConfig struct {
 	DeadManURL   string        `yaml:"dead_man_url"`
 	DeadManEvery time.Duration `yaml:"dead_man_every"`
-}
-
-func (c SupervisorConfig) validate() error {
-	if c.DeadManEvery < 5*time.Second || c.DeadManEvery > 24*time.Hour {
-		return molecule.Errorf(molecule.Invalid, "supervisor.dead_man_every is %s, it must be between 5s and 24h", c.DeadManEvery)
-	}
-	return nil
 }
 
 // deadMan calls somebody else for as long as the daemon is healthy; its Run is

@@ -76,10 +76,10 @@ func retentionSettings() (all []setting) {
 }
 
 // check refuses what keeps nothing, and what contradicts itself.
-func (c RetentionConfig) check() error {
+func (c RetentionConfig) check(refuse refuser) {
 	for _, k := range retentionKeys() {
 		if n := *k.field(&c); n < k.low || n > k.high {
-			return molecule.Errorf(molecule.Invalid, "retention.%s is %d, it must be between %d and %d", k.name, n, k.low, k.high)
+			refuse("retention."+k.name, molecule.Errorf(molecule.Invalid, "retention.%s is %d, it must be between %d and %d", k.name, n, k.low, k.high))
 		}
 	}
 	for _, pair := range []struct {
@@ -91,11 +91,10 @@ func (c RetentionConfig) check() error {
 		{"runs", "max_runs", c.Runs, c.MaxRuns},
 	} {
 		if pair.low > pair.high {
-			return molecule.Errorf(molecule.Invalid, "retention.%s is %d and retention.%s only %d", pair.short, pair.low, pair.long, pair.high).
-				WithHint("what is kept longer needs the larger number")
+			refuse("retention."+pair.short, molecule.Errorf(molecule.Invalid, "retention.%s is %d and retention.%s only %d", pair.short, pair.low, pair.long, pair.high).
+				WithHint("what is kept longer needs the larger number"), "retention."+pair.long)
 		}
 	}
-	return nil
 }
 
 // rules returns c as package retention wants it.

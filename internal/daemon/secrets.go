@@ -25,16 +25,16 @@ type SecretsConfig struct {
 	PreviousKey string `yaml:"previous_key"`
 }
 
-func (c SecretsConfig) validate() error {
+// check refuses what names no place where a master key could be.
+func (c SecretsConfig) check(refuse refuser) {
 	for _, s := range []struct{ path, source string }{{"secrets.master_key", c.MasterKey}, {"secrets.previous_key", c.PreviousKey}} {
 		if s.source == "" {
 			continue
 		}
 		if err := vault.CheckSource(s.source); err != nil {
-			return molecule.Errorf(molecule.Invalid, "%s: %s", s.path, err).WithHint("%s", molecule.HintOf(err))
+			refuse(s.path, molecule.Errorf(molecule.Invalid, "%s: %s", s.path, err).WithHint("%s", molecule.HintOf(err)))
 		}
 	}
-	return nil
 }
 
 // sources returns where the master keys are: as it is set, else what the service
