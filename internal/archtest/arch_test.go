@@ -46,6 +46,8 @@ var layers = map[string][]string{ // never written
 	"internal/console":   {"L0", "L1"},
 	"internal/vault":     {"L0", "L1"},
 
+	"internal/vault/rotation": {"L0", "L1"},
+
 	"internal/vault/sink":          {"L0", "internal/netguard"},
 	"internal/vault/sink/disk":     {"L0"},
 	"internal/vault/sink/file":     {"L0", "L1", "internal/vault/sink/disk"},
@@ -79,7 +81,7 @@ var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap", "internal/vault/sink"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console", "internal/vault", "internal/vault/sink/kinds"}
 	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile", "internal/vault/sink/exec", "internal/vault/sink/webhook", "internal/vault/sink/postgres", "internal/vault/sink/github"}
-	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/api"}
+	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/vault/rotation", "internal/api"}
 )
 
 // homes says where each third-party library lives. A library that is not here
@@ -100,7 +102,7 @@ var homes = map[string][]string{ // never written
 	"github.com/prometheus/client_golang": {"internal/daemon"},
 	"github.com/coder/websocket":          {"internal/platform"},
 	"golang.org/x/sys/unix":               {"internal/auth", "internal/daemon", "internal/execagent", "internal/sqlite"},
-	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident", "internal/inbox", "internal/platform", "internal/vault"},
+	"github.com/google/uuid":              {"internal/sqlite", "internal/api", "internal/daemon", "internal/scheduler", "internal/dispatch", "internal/a2a", "internal/execagent", "internal/incident", "internal/inbox", "internal/platform", "internal/vault", "internal/vault/rotation"},
 	"github.com/jackc/pgx/v5":             {"internal/vault/sink/postgres"},
 	"golang.org/x/crypto/argon2":          {"internal/vault"},
 	"golang.org/x/crypto/nacl/box":        {"internal/vault/sink/github"},

@@ -49,6 +49,8 @@ const (
 	EventSecretRemoved    = "secret.removed"
 	EventSecretRevealed   = "secret.revealed"
 	EventSecretsRewrapped = "secrets.rewrapped"
+	EventSecretRotation   = "secret.rotation" // a rotation came to another state
+	EventSecretMapApplied = "secrets.mapped"
 	EventTokenCreated     = "token.created"
 	EventTokenRevoked     = "token.revoked"
 	EventCalendarStored   = "calendar.stored"

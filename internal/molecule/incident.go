@@ -34,13 +34,14 @@ const (
 	IncidentAgentOffline  = "agent_offline"  // an agent is not there
 	IncidentAgentFlapping = "agent_flapping" // an agent comes and goes
 	IncidentAgentsSilent  = "agents_silent"  // too many agents fell silent at once
+	IncidentRotation      = "rotation"       // a rotation of a secret waits for a person
 )
 
 // IncidentKinds lists every kind.
 func IncidentKinds() []string {
 	return []string{
 		IncidentSubsystem, IncidentMissedRuns, IncidentScheduleError, IncidentScheduleStale, IncidentRunWaiting, IncidentRunOverdue,
-		IncidentAgentOffline, IncidentAgentFlapping, IncidentAgentsSilent,
+		IncidentAgentOffline, IncidentAgentFlapping, IncidentAgentsSilent, IncidentRotation,
 	}
 }
 

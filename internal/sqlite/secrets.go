@@ -103,6 +103,9 @@ func (db *DB) AddSecretVersion(
 		if err != nil {
 			return err
 		}
+		if err := refuseRotating(ctx, tx, s); err != nil {
+			return err
+		}
 		newest, err := newestVersion(ctx, tx, s.ID)
 		if err != nil {
 			return err
@@ -187,6 +190,9 @@ func (db *DB) RemoveSecret(ctx context.Context, ref string) error {
 	return db.update(ctx, func(ctx context.Context, tx *Tx) error {
 		s, err := secretByRef(ctx, tx, ref)
 		if err != nil {
+			return err
+		}
+		if err := refuseRotating(ctx, tx, s); err != nil {
 			return err
 		}
 		_, err = tx.exec(ctx, `UPDATE secret_versions SET state = 'destroyed', wrapped = NULL, body = NULL WHERE secret_id = ?`, s.ID)
