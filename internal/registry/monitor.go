@@ -15,7 +15,8 @@ import (
 
 const (
 	sweepEvery = 100 * time.Millisecond
-	lateSweep  = 500 * time.Millisecond // between two sweeps: the rest of it was nobody's silence
+	quietSweep = time.Second            // between two sweeps while there is nothing to be judged
+	lateSweep  = 400 * time.Millisecond // behind its time: the rest of it was nobody's silence
 	longStall  = 5 * time.Second        // from here on it is a resume, and there is grace
 	grace      = time.Minute            // from the start, and from a resume
 	slowStore  = 2 * time.Second        // a write that takes longer is a stall
@@ -27,6 +28,8 @@ type WatchStore interface {
 	AgentRows(ctx context.Context) ([]molecule.AgentRow, error)
 	// AgentChanges returns what changed since it was last called.
 	AgentChanges() []molecule.AgentRow
+	// AgentsChanged receives when there are such.
+	AgentsChanged() <-chan struct{}
 	ChangeAgents(ctx context.Context, changes []molecule.AgentChange) ([]molecule.AgentRow, error)
 	Recipient(ctx context.Context, agentID string) (molecule.Agent, error)
 	Checkpoint(ctx context.Context) (time.Time, []byte, error)
@@ -75,7 +78,8 @@ type Monitor struct {
 	judging  sync.Mutex // held by whoever decides about agents; guards what follows
 	loaded   bool
 	swept    time.Time
-	calm     int64 // on the watch clock: before it nobody is called silent
+	rest     time.Duration // from there to the next sweep, as it was planned
+	calm     int64         // on the watch clock: before it nobody is called silent
 	dirty    []*ward
 	lapsed   []lapse // of this sweep: those to be called offline
 	flapping map[*ward]struct{}
@@ -98,6 +102,7 @@ func NewMonitor(o MonitorOptions) *Monitor {
 		wards: make(map[string]*ward), flapping: make(map[*ward]struct{}), untold: make(map[*ward]time.Time), tally: make(map[molecule.AgentState]int),
 		kick: make(chan struct{}, 1), queue: newQueue(),
 	}
+	m.pulses.stir = make(chan struct{}, 1)
 	m.calm = int64(grace)
 	m.mass.covered = make(map[*ward]struct{})
 	return m
@@ -138,6 +143,7 @@ func (m *Monitor) touch(at time.Time, agentID string, what molecule.Request, mor
 		m.wake.Lock()
 		m.woken = append(m.woken, w)
 		m.wake.Unlock()
+		m.pulses.wake()
 	}
 }
 
@@ -182,8 +188,9 @@ func (m *Monitor) drop(w *ward) {
 	m.watched.Store(int64(len(m.wards)))
 }
 
-// Run judges the agents' silence ten times a second until ctx ends, stores what
-// comes of it behind its back, and keeps what it knows for the next start.
+// Run judges the agents' silence until ctx ends, ten times a second while there
+// is something to judge, stores what comes of it behind its back, and keeps what
+// it knows for the next start.
 func (m *Monitor) Run(ctx context.Context, beat *supervised.Beat) error {
 	if err := beat.Tick(ctx, m.load); err != nil {
 		return fmt.Errorf("load the agents: %w", err)
@@ -191,23 +198,26 @@ func (m *Monitor) Run(ctx context.Context, beat *supervised.Beat) error {
 	var scribe sync.WaitGroup
 	defer scribe.Wait()
 	scribe.Go(func() { m.scribe(ctx) })
-	ticker := time.NewTicker(sweepEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		err := beat.Tick(ctx, func(context.Context) error { return m.sweep(time.Now()) })
+	timer := time.NewTimer(sweepEvery)
+	defer timer.Stop()
+	for m.await(ctx, timer.C) {
+		rest := sweepEvery
+		err := beat.Tick(ctx, func(context.Context) error {
+			var err error
+			rest, err = m.sweep(time.Now())
+			return err
+		})
 		if err != nil && ctx.Err() == nil {
 			m.Log.ErrorContext(ctx, "watch agents", "err", err)
 		}
+		timer.Reset(rest)
 	}
+	return nil
 }
 
-// sweep looks at each agent that is due or was heard from.
-func (m *Monitor) sweep(at time.Time) error {
+// sweep looks at each agent that is due or was heard from, and returns how long
+// there is nothing to look at.
+func (m *Monitor) sweep(at time.Time) (time.Duration, error) {
 	changed := m.Store.AgentChanges()
 	m.judging.Lock()
 	defer m.judging.Unlock()
@@ -224,7 +234,8 @@ func (m *Monitor) sweep(at time.Time) error {
 	m.settleMass(now, at)
 	m.settleUntold(at)
 	m.settleFlaps(now, at)
-	return m.trouble(at)
+	m.rest = m.quiet(now)
+	return m.rest, m.trouble(at)
 }
 
 // takeWoken returns the agents that were heard from and whose state does not go
@@ -245,7 +256,7 @@ func (m *Monitor) takeWoken() []*ward {
 // mindStalls leaves out of every silence the time in which we did not listen: a
 // sweep that comes late, a process that was stopped, a store that hangs.
 func (m *Monitor) mindStalls(at time.Time) {
-	last := m.swept
+	last, rest := m.swept, max(m.rest, sweepEvery)
 	m.swept = at
 	if last.IsZero() {
 		return
@@ -254,8 +265,8 @@ func (m *Monitor) mindStalls(at time.Time) {
 		m.clock.skip(later(last, *since), at)
 		return
 	}
-	if gap := at.Sub(last); gap > lateSweep {
-		m.clock.skip(last.Add(sweepEvery), at)
+	if gap := at.Sub(last); gap > rest+lateSweep {
+		m.clock.skip(last.Add(rest), at)
 		if gap >= longStall {
 			m.Log.Warn("was stopped for a while: no agent is called silent for a minute", "stopped", gap)
 			m.calm = m.clock.at(at) + int64(grace)

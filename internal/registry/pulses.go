@@ -17,10 +17,13 @@ type pulses struct {
 	chunks atomic.Pointer[[]*chunk]
 	free   []int32 // slots to be used again; guarded by the monitor's list
 	used   int32
+	looks  atomic.Int64  // on the watch clock: when all are looked at next, at the latest
+	stir   chan struct{} // buffered 1: somebody has to look before that
 }
 
 // chunk is a stretch of slots.
 type chunk struct {
+	of  *pulses
 	due [chunkLength]atomic.Int64 // on the watch clock
 	who [chunkLength]atomic.Pointer[ward]
 }
@@ -35,7 +38,7 @@ func (p *pulses) take(w *ward) {
 	}
 	all := p.all()
 	if int(w.slot)/chunkLength >= len(all) {
-		grown := append(all[:len(all):len(all)], new(chunk))
+		grown := append(all[:len(all):len(all)], &chunk{of: p})
 		p.chunks.Store(&grown)
 		all = grown
 	}
@@ -82,6 +85,27 @@ func (p *pulses) due(now int64, look func(*ward)) {
 	}
 }
 
+// soonest returns when the first agent is due; never when none is.
+func (p *pulses) soonest() int64 {
+	first := int64(never)
+	for _, c := range p.all() {
+		for i := range c.due {
+			if at := c.due[i].Load(); at < first && c.who[i].Load() != nil {
+				first = at
+			}
+		}
+	}
+	return first
+}
+
+// wake asks for a look before the one that is planned.
+func (p *pulses) wake() {
+	select {
+	case p.stir <- struct{}{}:
+	default: // it was asked for already
+	}
+}
+
 // setSince says when the last sign of life of w was.
 func (w *ward) setSince(t int64) {
 	w.lived.Store(t)
@@ -96,14 +120,18 @@ func (w *ward) setWait(d int64) {
 
 func (w *ward) since() int64 { return w.lived.Load() }
 
-// arm brings the pulse up to what was just set. Whoever else sets something at
-// the same time is not lost: the last one to write has seen both.
+// arm brings the pulse up to what was just set, and has it looked at in time.
+// Whoever else sets something at the same time is not lost: the last one to write
+// has seen both.
 func (w *ward) arm() {
 	due := &w.chunk.due[w.slot%chunkLength]
 	for {
 		at := w.lived.Load() + w.wait.Load()
 		due.Store(at)
 		if w.lived.Load()+w.wait.Load() == at {
+			if p := w.chunk.of; at < p.looks.Load() {
+				p.wake()
+			}
 			return
 		}
 	}

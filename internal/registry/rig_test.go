@@ -67,6 +67,7 @@ type stalling struct {
 	reads  gate // closed: the sweep hangs, as if the process were stopped
 	writes gate // closed: what is stored hangs
 	told   told // of what was stored; nil is nobody
+	swept  atomic.Int64
 }
 
 // gate holds up whoever passes while it is closed. A mutex would hold up virtual
@@ -86,6 +87,7 @@ func (g gate) pass() {
 
 // AgentChanges implements registry.WatchStore.
 func (s *stalling) AgentChanges() []molecule.AgentRow {
+	s.swept.Add(1)
 	s.reads.pass()
 	return s.DB.AgentChanges()
 }

@@ -36,6 +36,7 @@ func rowOf(a molecule.Agent, heard bool) molecule.AgentRow {
 type watchList struct {
 	mu   sync.Mutex
 	rows map[string]molecule.AgentRow
+	some chan struct{} // buffered 1: there are rows
 }
 
 // note takes over the rows of one commit.
@@ -52,6 +53,10 @@ func (w *watchList) note(rows []molecule.AgentRow) {
 		was := w.rows[row.ID]
 		row.Heard = row.Heard || was.Heard
 		w.rows[row.ID] = row
+	}
+	select {
+	case w.some <- struct{}{}:
+	default: // nobody has asked for those of before yet
 	}
 }
 
@@ -72,6 +77,10 @@ func (db *DB) AgentChanges() []molecule.AgentRow {
 	}
 	return out
 }
+
+// AgentsChanged receives when AgentChanges has something to return. It is meant
+// for the same reader, and never closed.
+func (db *DB) AgentsChanged() <-chan struct{} { return db.watch.some }
 
 // watched notes how an agent is after a change.
 func (tx *Tx) watched(row molecule.AgentRow) { tx.agents = append(tx.agents, row) }

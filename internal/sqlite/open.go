@@ -64,7 +64,8 @@ func Open(ctx context.Context, dir string, opts Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{
-		log: opts.Log, lock: held, path: filepath.Join(dir, fileName),
+		watch: watchList{some: make(chan struct{}, 1)},
+		log:   opts.Log, lock: held, path: filepath.Join(dir, fileName),
 		jobs: make(chan *job), walks: make(chan *walk), committed: make(chan struct{}, 1), closed: make(chan struct{}),
 	}
 	if opts.steps == nil {
