@@ -145,6 +145,11 @@ func (d *doctor) lookDaemon(ctx context.Context) finding {
 	if d.status.OrgID != "" {
 		found += " of organisation " + d.status.OrgID
 	}
+	if c := d.status.Config; c.Error != "" {
+		return advice(found+" runs with an older configuration: "+c.Error, "mend it, try moleculed check-config --config "+c.File+", and send the daemon SIGHUP")
+	} else if len(c.NeedsRestart) > 0 {
+		return advice(found+" needs a restart for "+strings.Join(c.NeedsRestart, ", "), "systemctl restart moleculed, or restart it where it was started")
+	}
 	if d.status.Version != molecule.Version() {
 		return advice(found+", and molecli is "+molecule.Version(), "install the same version of both")
 	}

@@ -48,10 +48,24 @@ func statusView(endpoint string) view[molecule.Status] {
 				{Title: "disk free", Cell: term.Size(s.FreeBytes)},
 				{Title: "schema", Cell: term.Text(strconv.FormatInt(s.SchemaVersion, 10))},
 				{Title: "incidents", Cell: openIncidentsCell(s.OpenIncidents)},
+				{Title: "configuration", Cell: configurationCell(s.Config)},
 				{Title: "you are", Cell: term.Text(s.Principal)},
 			}
 		},
 	}
+}
+
+// configurationCell says whether the daemon runs with what its file says.
+func configurationCell(c molecule.ConfigStatus) term.Cell {
+	switch {
+	case c.Error != "":
+		return term.Toned(term.Bad, "not in use: "+c.Error)
+	case len(c.NeedsRestart) > 0:
+		return term.Toned(term.Warn, c.File+": "+strings.Join(c.NeedsRestart, ", ")+" need a restart")
+	case c.File == "":
+		return term.Cell{}
+	}
+	return term.Toned(term.Good, c.File)
 }
 
 // openIncidentsCell says how many incidents are open.

@@ -141,7 +141,9 @@ func newServeCmd(stderr io.Writer) *cobra.Command {
 		Short: "Run the daemon until it is told to stop",
 		Long: `Opens the data directory, making it and its first token when it is
 empty, listens and fires schedules. SIGTERM or Ctrl-C stop it in order: no new
-runs, a while for those under way, the database last.`,
+runs, a while for those under way, the database last. SIGHUP has it read the
+configuration again: log.level and retention.* change at once, the rest is named
+and needs a restart, and a file that cannot be used changes nothing.`,
 		Example: "  moleculed serve --data-dir ./d\n  moleculed serve --config /etc/moleculed/moleculed.yaml --log-format json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := LoadConfig(path, cmd.Flags())
@@ -151,7 +153,14 @@ runs, a while for those under way, the database last.`,
 			if err := harden(); err != nil {
 				return err
 			}
-			return runServe(cmd.Context(), cfg, newLogger(stderr, cfg.Log))
+			asked, stop := hangups()
+			defer stop()
+			level := new(slog.LevelVar)
+			level.Set(levelOf(cfg.Log))
+			load := func() (Config, error) { return LoadConfig(path, cmd.Flags()) }
+			return runServe(cmd.Context(), cfg, newLeveled(stderr, cfg.Log, level), func(d *Daemon) error {
+				return d.reloading(path, asked, load, level)
+			})
 		},
 	}
 	configFlags(cmd, &path)
@@ -159,8 +168,8 @@ runs, a while for those under way, the database last.`,
 }
 
 // runServe runs a daemon until it is told to stop, which is no failure while it
-// still begins.
-func runServe(ctx context.Context, cfg Config, log *slog.Logger) error {
+// still begins. What is made is prepared before it runs.
+func runServe(ctx context.Context, cfg Config, log *slog.Logger, prepare func(*Daemon) error) error {
 	d, err := New(ctx, cfg, log)
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -168,6 +177,9 @@ func runServe(ctx context.Context, cfg Config, log *slog.Logger) error {
 		return nil
 	case err != nil:
 		return err
+	}
+	if err := prepare(d); err != nil {
+		return errors.Join(err, d.close())
 	}
 	return d.Run(ctx)
 }

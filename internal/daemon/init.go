@@ -113,10 +113,19 @@ func firstToken(ctx context.Context, store *sqlite.DB, dir string, log *slog.Log
 
 // newLogger returns the logger the configuration asks for.
 func newLogger(w io.Writer, cfg LogConfig) *slog.Logger {
-	var level slog.Level
+	return newLeveled(w, cfg, levelOf(cfg))
+}
+
+// levelOf returns the level of the configuration.
+func levelOf(cfg LogConfig) (level slog.Level) {
 	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
-		level = slog.LevelInfo // validate has refused everything else
+		return slog.LevelInfo // the check has refused everything else
 	}
+	return level
+}
+
+// newLeveled is newLogger with a level that may change.
+func newLeveled(w io.Writer, cfg LogConfig, level slog.Leveler) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, opts))

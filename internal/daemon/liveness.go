@@ -70,6 +70,7 @@ type about struct {
 	size      func() int64
 	free      func() int64                     // of the disk
 	incidents func() map[molecule.Severity]int // that are open
+	config    func() molecule.ConfigStatus     // nil when nobody may change it
 }
 
 // Status returns what does not change while the daemon runs, how large the
@@ -79,6 +80,9 @@ func (a *about) Status(ctx context.Context) (molecule.Status, error) {
 	st.StoreBytes, st.FreeBytes = a.size(), a.free()
 	for _, n := range a.incidents() {
 		st.OpenIncidents += n
+	}
+	if a.config != nil {
+		st.Config = a.config()
 	}
 	st.Principal = molecule.PrincipalFrom(ctx).Name
 	return st, nil

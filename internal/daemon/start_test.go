@@ -93,11 +93,11 @@ func TestServe_toldToStopWhileItBeginsIsNoFailure(t *testing.T) {
 	cfg := DefaultConfig()
 	data := filepath.Join(dir, "d")
 	cfg.DataDir, cfg.Listen = &data, []string{"http://127.0.0.1:0"}
-	if err := runServe(ctx, cfg, discard()); err != nil {
+	if err := runServe(ctx, cfg, discard(), func(*Daemon) error { return nil }); err != nil {
 		t.Errorf("got error %v", err)
 	}
 	cfg.Listen = []string{"http://127.0.0.1:0", "https://127.0.0.1:0"} // without a certificate
-	if err := runServe(t.Context(), cfg, discard()); molecule.CodeOf(err) != molecule.Invalid {
+	if err := runServe(t.Context(), cfg, discard(), func(*Daemon) error { return nil }); molecule.CodeOf(err) != molecule.Invalid {
 		t.Errorf("what keeps it from beginning is not told: %v", err)
 	}
 }

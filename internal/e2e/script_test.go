@@ -79,6 +79,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"capture":   capture,
+			"hangup":    hangup,
 			"sql":       execSQL,
 			"terminate": terminate,
 		},
@@ -118,7 +119,19 @@ func terminate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: terminate")
 	}
+	signalAll(ts, syscall.SIGTERM)
+}
+
+// hangup sends SIGHUP to what runs in the background: hangup
+func hangup(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: hangup")
+	}
+	signalAll(ts, syscall.SIGHUP)
+}
+
+func signalAll(ts *testscript.TestScript, sig syscall.Signal) {
 	for _, cmd := range ts.BackgroundCmds() {
-		ts.Check(cmd.Process.Signal(syscall.SIGTERM))
+		ts.Check(cmd.Process.Signal(sig))
 	}
 }

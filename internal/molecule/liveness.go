@@ -95,6 +95,16 @@ type Status struct {
 	FreeBytes     int64     `json:"free_bytes"`  // that the daemon may still fill where its data is
 	OpenIncidents int       `json:"open_incidents"`
 	Principal     string    `json:"principal"` // who is asking
+
+	Config ConfigStatus `json:"config,omitzero"`
+}
+
+// ConfigStatus is which configuration the daemon runs with.
+type ConfigStatus struct {
+	File         string    `json:"file"`
+	LoadedAt     time.Time `json:"loaded_at"`               // when it was last read and could be used
+	Error        string    `json:"error,omitempty"`         // why what it holds now is not in use
+	NeedsRestart []string  `json:"needs_restart,omitempty"` // settings that differ from those in use
 }
 
 // StatusService tells who serves.

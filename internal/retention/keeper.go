@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -66,8 +67,9 @@ type Options struct {
 // Keeper prunes; its Run is the subsystem retention.
 type Keeper struct {
 	Options
-	paces map[string]*pace // by kind
-	swept time.Time        // when prompts were last gone through; zero: not yet
+	rules atomic.Pointer[Rules] // for the next pass; nil: as before
+	paces map[string]*pace      // by kind
+	swept time.Time             // when prompts were last gone through; zero: not yet
 
 	// Of the pass under way.
 	left    []step
@@ -84,6 +86,9 @@ func New(o Options) *Keeper {
 	}
 	return &Keeper{Options: o, paces: make(map[string]*pace)}
 }
+
+// SetRules changes what is kept from the next pass on, which comes by itself.
+func (k *Keeper) SetRules(r Rules) { k.rules.Store(&r) }
 
 // step is one part of a pass. Each call does a little of it and reports whether
 // there is more.
@@ -122,6 +127,9 @@ func (k *Keeper) Run(ctx context.Context, beat *supervised.Beat) error {
 // back, unless it is the store that does not work: then the pass is over.
 func (k *Keeper) turn(ctx context.Context) error {
 	if len(k.left) == 0 {
+		if r := k.rules.Swap(nil); r != nil {
+			k.Rules = *r
+		}
 		k.left, k.looked, k.held, k.pruned, k.trouble = k.pass(molecule.Now()), 0, 0, false, nil
 	}
 	var failed error

@@ -54,15 +54,17 @@ func newPlant(t *testing.T, dir string) *plant {
 	return p
 }
 
-// keep runs a keeper until the test ends and waits for what it does at once.
-func (p *plant) keep(r retention.Rules, tweaks ...func(*retention.Options)) {
+// keep runs a keeper until the test ends, waits for what it does at once and
+// returns it.
+func (p *plant) keep(r retention.Rules, tweaks ...func(*retention.Options)) *retention.Keeper {
 	p.t.Helper()
 	o := retention.Options{Store: p.db, Rules: r, Log: slog.New(slog.DiscardHandler)}
 	for _, tweak := range tweaks {
 		tweak(&o)
 	}
 	p.watch = supervised.New(supervised.Options{})
-	err := p.watch.Add(supervised.Spec{Name: "retention", Run: retention.New(o).Run, Every: time.Hour, Optional: true})
+	keeper := retention.New(o)
+	err := p.watch.Add(supervised.Spec{Name: "retention", Run: keeper.Run, Every: time.Hour, Optional: true})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -75,6 +77,7 @@ func (p *plant) keep(r retention.Rules, tweaks ...func(*retention.Options)) {
 	})
 	p.t.Cleanup(func() { cancel(); running.Wait() })
 	p.settle()
+	return keeper
 }
 
 // settle waits until nothing happens any more at this instant.
@@ -124,6 +127,27 @@ func (p *plant) number(text string) (n int) {
 	p.t.Helper()
 	sqlitetest.Raw(p.t, p.dir, func(tx *sql.Tx) error { return tx.QueryRow(text).Scan(&n) })
 	return n
+}
+
+func TestKeeper_takesNewRulesWithTheNextPass(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		p, now := newPlant(t, dir), molecule.Now()
+		p.runs(&p.sched, past{30, molecule.OutcomeOK}, past{20, molecule.OutcomeOK}, past{15, molecule.OutcomeOK})
+		keeper := p.keep(rules())
+		if diff := cmp.Diff(p.kept(now), []int{30, 20, 15}); diff != "" {
+			t.Fatalf("of the first rules (-got +want):\n%s", diff)
+		}
+		fewer := rules()
+		fewer.Runs = 1
+		keeper.SetRules(fewer)
+		time.Sleep(time.Hour) // longer than it ever rests
+		p.settle()
+		if diff := cmp.Diff(p.kept(now), []int{15}); diff != "" {
+			t.Errorf("of the new ones (-got +want):\n%s", diff)
+		}
+	})
 }
 
 func TestKeeper_keepsTheRunsThatTheRulesWant(t *testing.T) {
