@@ -55,7 +55,7 @@ func (s Shown) MarshalJSON() ([]byte, error) { return json.Marshal(s.Reveal()) }
 func (s *Shown) UnmarshalJSON(b []byte) error {
 	var value string
 	if err := json.Unmarshal(b, &value); err != nil {
-		return err
+		return Errorf(Invalid, "a secret value must be a string") // what json says repeats it
 	}
 	s.Secret = NewSecret(value)
 	return nil

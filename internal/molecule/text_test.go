@@ -172,3 +172,14 @@ func TestShown_isCarriedByJSONAndPrintedByNobody(t *testing.T) {
 		t.Errorf("none is sent as %s, %v", body, err)
 	}
 }
+
+func TestShown_refusesWhatIsNoStringWithoutRepeatingIt(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`{"value":12345678}`, `{"value":["12345678"]}`, `{"value":{"12345678":1}}`, `{"value":true}`} {
+		var in NewSecretValue
+		err := json.Unmarshal([]byte(text), &in)
+		if CodeOf(err) != Invalid || strings.Contains(err.Error(), "12345678") {
+			t.Errorf("%s: got error %v", text, err)
+		}
+	}
+}
