@@ -218,14 +218,19 @@ is there already is left as it is.`,
 
 func newCheckConfigCmd(stdout io.Writer) *cobra.Command {
 	var path string
-	var show bool
+	var show, schema bool
 	cmd := &cobra.Command{
 		Use:   "check-config",
 		Short: "Say whether the configuration is right, and where it is not",
 		Long: `Reads the file, the MOLECULE_* variables and the flags as serve
-would. --show prints the settings that result.`,
-		Example: "  moleculed check-config --config ./moleculed.yaml\n  moleculed check-config --show",
+would, and tells every mistake with its place. --show prints the settings that
+result, --schema what an editor needs to complete and check the file.`,
+		Example: "  moleculed check-config --config ./moleculed.yaml\n  moleculed check-config --show\n  moleculed check-config --schema > moleculed.schema.json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if schema {
+				text, err := configSchema()
+				return errors.Join(err, write(stdout, text))
+			}
 			cfg, err := LoadConfig(path, cmd.Flags())
 			if err != nil {
 				return err
@@ -241,13 +246,18 @@ would. --show prints the settings that result.`,
 			if err != nil {
 				return fmt.Errorf("print the configuration: %w", err)
 			}
-			_, err = stdout.Write(text)
-			return err
+			return write(stdout, text)
 		},
 	}
 	configFlags(cmd, &path)
 	cmd.Flags().BoolVar(&show, "show", false, "print every setting as it results")
+	cmd.Flags().BoolVar(&schema, "schema", false, "print the JSON schema of the file, for editors")
 	return cmd
+}
+
+func write(w io.Writer, text []byte) error {
+	_, err := w.Write(text)
+	return err
 }
 
 func newVersionCmd(stdout io.Writer) *cobra.Command {

@@ -53,12 +53,7 @@ func (c *Config) mistakes() (all []mistake) {
 		refuse(item("listen", i), err)
 	}
 	c.Network.check(refuse)
-	refuse("tenant.trust_fly_replay", oneOf("tenant.trust_fly_replay", c.Tenant.TrustFlyReplay, "auto", "on", "off"))
-	refuse("log.level", oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error"))
-	refuse("log.format", oneOf("log.format", c.Log.Format, "text", "json"))
-	if n := c.Dispatch.MaxInProgress; n < 1 || n > 10_000 {
-		refuse("dispatch.max_in_progress", molecule.Errorf(molecule.Invalid, "dispatch.max_in_progress is %d, it must be between 1 and 10000", n))
-	}
+	c.checkTables(refuse)
 	refuse("dispatch.drain", within("dispatch.drain", c.Dispatch.Drain, 0, 10*time.Minute, "0s and 10m"))
 	refuse("audit.export_every", within("audit.export_every", c.Audit.ExportEvery, time.Minute, 24*time.Hour, "1m and 24h"))
 	refuse("supervisor.dead_man_every", within("supervisor.dead_man_every", c.Supervisor.DeadManEvery, 5*time.Second, 24*time.Hour, "5s and 24h"))
@@ -66,6 +61,41 @@ func (c *Config) mistakes() (all []mistake) {
 	c.Retention.check(refuse)
 	c.Dispatch.checkBudget(refuse)
 	return all
+}
+
+// choices are the settings that have one of a few values.
+func choices() map[string][]string {
+	return map[string][]string{
+		"network.local_agents":    {"auto", "on", "off"},
+		"tenant.trust_fly_replay": {"auto", "on", "off"},
+		"log.level":               {"debug", "info", "warn", "error"},
+		"log.format":              {"text", "json"},
+	}
+}
+
+// bounds are the least and the largest value of whole numbers.
+func bounds() map[string][2]int {
+	all := map[string][2]int{"dispatch.max_in_progress": {1, 10_000}}
+	for _, k := range retentionKeys() {
+		all["retention."+k.name] = [2]int{k.low, k.high}
+	}
+	return all
+}
+
+// checkTables compares with choices and bounds, in the order of the struct.
+func (c *Config) checkTables(refuse refuser) {
+	allowed, limits := choices(), bounds()
+	for _, path := range settingPaths() {
+		if among := allowed[path]; among != nil {
+			value, _ := valueAt(*c, path).(string)
+			refuse(path, oneOf(path, value, among...))
+		}
+		if b, ok := limits[path]; ok {
+			if n, _ := valueAt(*c, path).(int); n < b[0] || n > b[1] {
+				refuse(path, molecule.Errorf(molecule.Invalid, "%s is %d, it must be between %d and %d", path, n, b[0], b[1]))
+			}
+		}
+	}
 }
 
 func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
@@ -106,7 +136,6 @@ func within(path string, d, low, high time.Duration, says string) error {
 // check refuses what the guard of everything that is dialled would refuse, so
 // that the place in the file can be shown.
 func (c NetworkConfig) check(refuse refuser) {
-	refuse("network.local_agents", oneOf("network.local_agents", c.LocalAgents, "auto", "on", "off"))
 	if c.Resolver != "system" {
 		refuse("network.resolver", guarded(netguard.Options{Resolver: c.Resolver}))
 	}

@@ -62,8 +62,8 @@ func TestLoadConfig_tellsAllMistakesAtOnce(t *testing.T) {
 	}
 	want := []string{
 		`1:1: unknown field "colour"`, `3:3: unknown field "levell"`,
-		`4:11: log.format is "xml", it must be one of text, json`,
 		"6:9: retention.runs is 0, it must be between 1 and 1000000",
+		`4:11: log.format is "xml", it must be one of text, json`,
 	}
 	if diff := cmp.Diff(first, want); diff != "" || strings.Count(err.Error(), "✗ ") != 3 {
 		t.Errorf("%v\n(-got +want):\n%s", err, diff)

@@ -75,13 +75,8 @@ func retentionSettings() (all []setting) {
 	return all
 }
 
-// check refuses what keeps nothing, and what contradicts itself.
+// check refuses what contradicts itself.
 func (c RetentionConfig) check(refuse refuser) {
-	for _, k := range retentionKeys() {
-		if n := *k.field(&c); n < k.low || n > k.high {
-			refuse("retention."+k.name, molecule.Errorf(molecule.Invalid, "retention.%s is %d, it must be between %d and %d", k.name, n, k.low, k.high))
-		}
-	}
 	for _, pair := range []struct {
 		short, long string
 		low, high   int
