@@ -25,15 +25,21 @@ func TestScheduleList_wideNamesEachPolicyThatIsNotTheDefault(t *testing.T) {
 		CatchUp: molecule.CatchUpNone, Overlap: molecule.OverlapQueue, Jitter: molecule.Duration(time.Minute), Budget: &molecule.Budget{Runs: 5},
 		Retries: &two, Resend: molecule.ResendSafe, Exclusions: []string{"holidays"}, MaxRuns: 7, Until: noon(),
 	}
+	few, late := helloSchedule(), helloSchedule()
+	few.Policy = molecule.Policy{CatchUp: molecule.CatchUpAll, CatchUpMax: 3, CatchUpWindow: molecule.Duration(6 * time.Hour)}
+	late.Policy = molecule.Policy{CatchUpWindow: molecule.Duration(time.Hour)}
 	d := newDaemon(t, map[string][]reply{
-		"GET /v1/schedules": {{0, molecule.Page[molecule.Schedule]{Items: []molecule.Schedule{helloSchedule(), all}}}},
+		"GET /v1/schedules": {{0, molecule.Page[molecule.Schedule]{Items: []molecule.Schedule{helloSchedule(), all, few, late}}}},
 	})
 	got := newHand(t, d).run("schedule", "list", "-o", "wide")
 	var cells []string
 	for line := range strings.Lines(got.out) {
 		cells = append(cells, strings.Split(line, "\t")[7])
 	}
-	want := []string{"", "none, queue, offset 1m, 5 runs in 24h, retries 2, resend safe, not holidays, at most 7 runs, until 2026-04-14T12:00:00Z"}
+	want := []string{
+		"", "none, queue, offset 1m, 5 runs in 24h, retries 2, resend safe, not holidays, at most 7 runs, until 2026-04-14T12:00:00Z",
+		"all at most 3 within 6h", "latest within 1h",
+	}
 	if diff := cmp.Diff(cells, want); diff != "" {
 		t.Errorf("-got +want:\n%s\nof %+v", diff, got)
 	}

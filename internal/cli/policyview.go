@@ -76,13 +76,26 @@ func maxRunsText(s molecule.Schedule) string {
 	return fmt.Sprintf("%d, %d have fired", s.MaxRuns, s.Fired)
 }
 
+// catchUpWord is the catch-up policy of a canonical p with its bounds; "" for the
+// default without any.
+func catchUpWord(p molecule.Policy) string {
+	text := string(p.CatchUp)
+	if p.CatchUpMax > 0 {
+		text += " at most " + strconv.Itoa(p.CatchUpMax)
+	}
+	if p.CatchUpWindow > 0 {
+		text = string(p.Effective().CatchUp) + strings.TrimPrefix(text, string(p.CatchUp)) + " within " + p.CatchUpWindow.String()
+	}
+	return text
+}
+
 // policyCell is the policies of a schedule that are not the default, in a word
 // each.
 func policyCell(s molecule.Schedule) term.Cell {
 	var words []string
 	c := s.Canonical()
 	for _, word := range []string{
-		string(c.CatchUp), string(c.Overlap), jitterText(s.Effective()), budgetText(c.Budget),
+		catchUpWord(c), string(c.Overlap), jitterText(s.Effective()), budgetText(c.Budget),
 	} {
 		if word != "" {
 			words = append(words, word)
