@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -141,9 +142,27 @@ type budgetForm struct {
 func (o *budgetForm) flags(f *pflag.FlagSet) {
 	f.IntVar(&o.runs, "budget-runs", 0, "most runs in the window of the budget; 0 for no bound")
 	f.Int64Var(&o.tokens, "budget-tokens", 0, "most tokens in the window, as agents report them; 0 for no bound")
-	f.Float64Var(&o.cost, "budget-cost", 0, "most US dollars in the window, as agents report them; 0 for no bound")
+	f.Var((*dollars)(&o.cost), "budget-cost", "most US dollars in the window, as agents report them; 0 for no bound")
 	f.DurationVar(&o.window, "budget-window", 0, "window of the budget (a day when not given)")
 }
+
+// dollars is the value of a flag. Unlike a float64 it is a number.
+type dollars float64
+
+// Set implements pflag.Value.
+func (d *dollars) Set(text string) error {
+	v, err := molecule.ParseCost(text)
+	if err == nil {
+		*d = dollars(v)
+	}
+	return err
+}
+
+// String implements pflag.Value.
+func (d *dollars) String() string { return strconv.FormatFloat(float64(*d), 'g', -1, 64) }
+
+// Type implements pflag.Value.
+func (d *dollars) Type() string { return "dollars" }
 
 // typed returns whether a flag of it was typed.
 func (o *budgetForm) typed(given given) bool {

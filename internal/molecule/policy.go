@@ -2,6 +2,8 @@ package molecule
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -244,6 +246,16 @@ func (b Budget) Validate() error {
 		}
 	}
 	return nil
+}
+
+// ParseCost reads an amount of US dollars. Infinity and NaN, which JSON cannot
+// carry either, are Invalid.
+func ParseCost(text string) (float64, error) {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+		return 0, Errorf(Invalid, "%q is not an amount of dollars", clip(text, 40)).WithHint("write it as 0.5")
+	}
+	return v, nil
 }
 
 // Spent is what was spent in the window of a budget.

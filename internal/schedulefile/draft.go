@@ -106,18 +106,21 @@ func (d *draft) setBound(key, text string) error {
 		d.spec.Budget = new(molecule.Budget)
 	}
 	b := d.spec.Budget
-	var err error
 	switch key {
 	case "runs":
 		return whole(&b.Runs, text)
 	case "tokens":
-		if b.Tokens, err = strconv.ParseInt(text, 10, 64); err != nil {
+		tokens, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
 			return notANumber(text)
 		}
+		b.Tokens = tokens
 	case "cost_usd":
-		if b.CostUSD, err = strconv.ParseFloat(text, 64); err != nil {
+		cost, err := molecule.ParseCost(text)
+		if err != nil {
 			return notANumber(text)
 		}
+		b.CostUSD = cost
 	case "window":
 		return b.Window.UnmarshalText([]byte(text))
 	default:

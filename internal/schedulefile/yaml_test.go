@@ -121,6 +121,8 @@ func TestYAML_namesWhatIsWrong(t *testing.T) {
 		{head + "  timeout: 20\n", "f:5:12: duration \"20\" is not valid\n  timeout: 20\n           ^~", "20m"},
 		{head + "  retries: '2x'\n", "f:5:12: \"2x\" is not a number\n  retries: '2x'\n           ^~~~", "digits"},
 		{head + "  budget: {run: 4}\n", "f:5:12: there is no key \"run\"\n  budget: {run: 4}\n           ^~~", "did you mean runs?"},
+		{head + "  budget: {cost_usd: NaN}\n", "f:5:12: \"NaN\" is not a number\n  budget: {cost_usd: NaN}\n           ^~~~~~~~", "digits"},
+		{head + "  budget: {cost_usd: 1e999}\n", "f:5:12: \"1e999\" is not a number\n  budget: {cost_usd: 1e999}\n           ^~~~~~~~", "digits"},
 		{head + "  budget: 4\n", "f:5:11: a budget has bounds\n  budget: 4\n          ^", "budget: {runs: 100"},
 		{head + "  exclusions: holidays\n", "f:5:15: exclusions are a list of calendars\n  exclusions: holidays\n              ^~~~~~~~", "[holidays]"},
 		{head + "  exclusions: [[a]]\n", "f:5:16: a list or a mapping is nothing this key can have\n  exclusions: [[a]]\n               ^", "write a text"},
