@@ -15,7 +15,8 @@ const (
 	headerTimeout  = 10 * time.Second
 	maxHeaderBytes = 64 << 10
 	idleTimeout    = 90 * time.Second
-	maxIdle        = 128
+	maxIdle        = 2048
+	maxIdleOfHost  = 1024 // many agents may live at one
 )
 
 // clientKey tells clients apart. Each has connections of its own: a shared
@@ -64,7 +65,11 @@ func (g *Guard) newClients() map[clientKey]*http.Client {
 // is no limit.
 func (g *Guard) newClient(class Class, headers time.Duration) *http.Client {
 	t := newTransport(func(ctx context.Context, _, addr string) (net.Conn, error) {
-		return g.dial(ctx, class, addr)
+		c, err := g.dial(ctx, class, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &holdable{Conn: c}, nil
 	})
 	t.ResponseHeaderTimeout = headers
 	if class == Service && g.proxy != nil {
@@ -84,6 +89,7 @@ func newTransport(dial func(ctx context.Context, network, addr string) (net.Conn
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdleOfHost,
 		IdleConnTimeout:        idleTimeout,
 	}
 }
@@ -110,7 +116,7 @@ func (t *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.guard.instance != "" {
 		out.Header.Set(wire.HeaderInstance, t.guard.instance)
 	}
-	return t.base.RoundTrip(out)
+	return t.base.RoundTrip(held(out))
 }
 
 // CloseIdleConnections lets http.Client close them.
