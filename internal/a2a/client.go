@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
@@ -71,6 +72,12 @@ func (a answer) open() bool {
 // Deliver sends one prompt, or goes on with the task that an earlier process
 // sent, and returns when there is an answer or ctx has ended.
 func (c *Client) Deliver(ctx context.Context, d molecule.Delivery) molecule.Reply {
+	return c.DeliverReady(ctx, d, nil)
+}
+
+// DeliverReady is Deliver, but calls begin when the connection stands and the
+// message is written but for the last step, which follows only if it returns nil.
+func (c *Client) DeliverReady(ctx context.Context, d molecule.Delivery, begin func() error) molecule.Reply {
 	if d.Run.Handle != "" {
 		return c.adopt(ctx, d)
 	}
@@ -78,7 +85,7 @@ func (c *Client) Deliver(ctx context.Context, d molecule.Delivery) molecule.Repl
 	if failed != nil {
 		return c.closing(ctx, d, *failed)
 	}
-	a := ep.speak().send(ep.target(ctx), ep.client(c.guard, patient), d)
+	a := c.send(ctx, ep, d, begin)
 	if stale(a.Reply) {
 		c.forget(d.Agent) // the next attempt asks for the card again
 	}
@@ -93,6 +100,29 @@ func (c *Client) Deliver(ctx context.Context, d molecule.Delivery) molecule.Repl
 		return molecule.Reply{Failure: molecule.FailShutdown, Answered: true, Detail: "its task could not be noted"}
 	}
 	return c.follow(ctx, d, ep, a)
+}
+
+// send sends the prompt. With a begin that is called before anything leaves.
+func (c *Client) send(ctx context.Context, ep endpoint, d molecule.Delivery, begin func() error) answer {
+	ctx = ep.target(ctx)
+	if begin == nil {
+		return ep.speak().send(ctx, ep.sender(c.guard), d)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var begun atomic.Bool
+	a := ep.speak().send(netguard.WithHold(ctx, func() error {
+		err := begin()
+		if err != nil {
+			stop() // or it would be tried on the next connection
+		}
+		begun.Store(err == nil)
+		return err
+	}), ep.sender(c.guard), d)
+	if a.Failure == molecule.FailBroken && !begun.Load() {
+		a.Failure = molecule.FailUnreachable
+	}
+	return a
 }
 
 // stale reports whether the answer says that the endpoint is not what its card
@@ -119,7 +149,7 @@ func (c *Client) adopt(ctx context.Context, d molecule.Delivery) molecule.Reply 
 func (c *Client) find(ctx context.Context, d molecule.Delivery, ep endpoint, was answer) answer {
 	pause := firstPause
 	for range looks {
-		taskID, again := ep.speak().find(ep.target(ctx), ep.client(c.guard, brief), d.Run.MessageID)
+		taskID, again := ep.speak().find(ep.target(ctx), ep.client(c.guard), d.Run.MessageID)
 		if taskID != "" {
 			return answer{taskID: taskID, Reply: molecule.Reply{Task: molecule.TaskWorking, Answered: true}}
 		}
@@ -142,7 +172,7 @@ func (c *Client) follow(ctx context.Context, d molecule.Delivery, ep endpoint, a
 		if molecule.Sleep(ctx, pause) != nil {
 			return c.stop(ctx, ep, a)
 		}
-		next := ep.speak().task(ep.target(ctx), ep.client(c.guard, brief), a.taskID)
+		next := ep.speak().task(ep.target(ctx), ep.client(c.guard), a.taskID)
 		if ctx.Err() != nil {
 			return c.stop(ctx, ep, a)
 		}
@@ -195,7 +225,7 @@ func (c *Client) stop(ctx context.Context, ep endpoint, a answer) molecule.Reply
 func (c *Client) cancelTask(ctx context.Context, ep endpoint, taskID string) bool {
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), afterwards)
 	defer done()
-	a := ep.speak().cancel(ep.target(ctx), ep.client(c.guard, brief), taskID)
+	a := ep.speak().cancel(ep.target(ctx), ep.client(c.guard), taskID)
 	return a.Failure == "" && a.RPCError == nil && a.HTTPStatus < http.StatusMultipleChoices
 }
 

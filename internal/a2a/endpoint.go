@@ -44,23 +44,12 @@ func (e endpoint) target(ctx context.Context) context.Context {
 	return netguard.WithTarget(ctx, netguard.Target{Class: e.class, Host: e.stored})
 }
 
-// patience is how long headers may take.
-type patience bool
+// client returns an HTTP client for one short question to e, which reads at
+// most maxReply bytes.
+func (e endpoint) client(g Guard) *http.Client { return recording(g.Client(e.class), maxReply) }
 
-const (
-	brief   patience = false // a card, a probe, a poll
-	patient patience = true  // a send: many agents answer when their model is done
-)
-
-// client returns an HTTP client for one exchange with e, which reads at most
-// maxReply bytes.
-func (e endpoint) client(g Guard, p patience) *http.Client {
-	doer := g.Client(e.class)
-	if p == patient {
-		doer = g.PatientClient(e.class)
-	}
-	return recording(doer, maxReply)
-}
+// sender returns one for a send: many agents answer when their model is done.
+func (e endpoint) sender(g Guard) *http.Client { return recording(g.PatientClient(e.class), maxReply) }
 
 // handle is what has to be stored to find a task again.
 func (e endpoint) handle(taskID string) string {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ func perform(c *http.Client, req *http.Request, limit int64) *exchange {
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }}
 	resp, err := c.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	runtime.Gosched() // whoever is ready to send goes first: reading an answer can wait
 	if err != nil {
 		x.fail(req.Context(), err, sent.Load())
 		return x

@@ -50,7 +50,7 @@ func (c *Client) passOn(ctx context.Context, ep endpoint, request json.RawMessag
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	hc := ep.client(c.guard, patient)
+	hc := ep.sender(c.guard)
 	if resp, err := hc.Do(req); err == nil {
 		_ = resp.Body.Close() // in memory
 	}
@@ -72,12 +72,12 @@ func (c *Client) translate(ctx context.Context, ep endpoint, to molecule.Agent, 
 	d := molecule.Delivery{
 		Agent: to, Run: molecule.Run{MessageID: said.MessageID}, Text: molecule.TextOf(parts03(said.Parts)), Attempt: 1,
 	}
-	a := ep.speak().send(ep.target(ctx), ep.client(c.guard, patient), d)
+	a := ep.speak().send(ep.target(ctx), ep.sender(c.guard), d)
 	for pause := firstPause; a.open() && !a.Task.Interrupted(); pause = min(2*pause, longPause) {
 		if molecule.Sleep(ctx, pause) != nil {
 			return answer{Reply: c.stop(ctx, ep, a)}, nil
 		}
-		next := ep.speak().task(ep.target(ctx), ep.client(c.guard, brief), a.taskID)
+		next := ep.speak().task(ep.target(ctx), ep.client(c.guard), a.taskID)
 		if transient(next.Reply) {
 			continue // asking again changes nothing at the agent
 		}

@@ -30,36 +30,31 @@ func retries(o molecule.Outcome, p molecule.Policy) int {
 
 // attempts delivers until the verdict is final or the deadline is near.
 func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
-	if j.arm() {
-		return nil
-	}
-	started, deadline := j.window()
+	deadline := j.deadline()
 	j.queues.lease(j.run.ID, deadline)
-	if j.run.State == molecule.RunAway && !started.Before(deadline) {
+	if j.run.State == molecule.RunAway && !j.starts().Before(deadline) {
 		return j.miss()
 	}
 	if agent.State.Runs() == molecule.HandlingWait && j.run.Handle == "" {
+		if j.arm() {
+			return nil
+		}
 		if there, err := j.await(agent, courier, deadline); !there || err != nil {
 			return err
 		}
-		started = molecule.Now()
 	}
 	first := max(j.run.Attempt, 1)
 	for attempt := first; ; attempt++ {
-		if going, err := j.start(started, deadline, attempt); !going || err != nil {
+		reply, going, err := j.attempt(agent, courier, attempt, deadline)
+		if !going || err != nil {
 			return err
 		}
-		if attempt == first && j.hold(0) {
-			return nil
-		}
-		reply := j.deliver(agent, courier, attempt, deadline)
 		if reply.Failure == molecule.FailShutdown && agent.Kind != molecule.AgentExec {
 			return j.leave()
 		}
 		if further, err := j.further(j.judge(reply), attempt-first+1); !further || err != nil {
 			return err
 		}
-		started = molecule.Now()
 	}
 }
 
@@ -68,30 +63,34 @@ func (j *journey) attempts(agent molecule.Agent, courier Courier) error {
 func (j *journey) arm() (cut bool) {
 	j.arming.waiting.Add(1)
 	defer j.arming.waiting.Add(-1)
-	return j.hold(j.arming.ahead())
+	// Only now it is known how many wait with it.
+	return j.hold(longestArm) || j.hold(j.arming.ahead())
 }
 
-// window returns the time that the run counts as started, and its deadline.
-func (j *journey) window() (started, deadline time.Time) {
-	started = molecule.Now()
-	if started.Before(j.run.DueAt) {
-		started = j.run.DueAt
+// starts returns the time that an attempt which begins now counts as started.
+func (j *journey) starts() time.Time {
+	if now := molecule.Now(); now.After(j.run.DueAt) {
+		return now
 	}
-	deadline = j.run.Deadline
-	if deadline.IsZero() {
-		deadline = started.Add(time.Duration(j.run.Timeout))
+	return j.run.DueAt
+}
+
+// deadline returns until when the run may take.
+func (j *journey) deadline() time.Time {
+	if !j.run.Deadline.IsZero() {
+		return j.run.Deadline
 	}
-	return started, deadline
+	return j.starts().Add(time.Duration(j.run.Timeout))
 }
 
 // start stores that an attempt begins. It reports false when there is none to
 // make: the daemon stops, or the run has ended.
-func (j *journey) start(started, deadline time.Time, attempt int) (bool, error) {
+func (j *journey) start(deadline time.Time, attempt int) (bool, error) {
 	if j.deliveries.Err() != nil {
 		j.canceled()
 		return false, nil // stopping: the row stays open for the next start
 	}
-	asked := time.Now()
+	asked, started := time.Now(), j.starts()
 	err := j.persist(func(ctx context.Context) error {
 		return j.Store.StartRun(ctx, j.run, started, deadline, attempt)
 	})
@@ -152,12 +151,14 @@ func (j *journey) hold(before time.Duration) bool {
 	return cut != nil
 }
 
-// deliver makes one attempt within the deadline.
-func (j *journey) deliver(agent molecule.Agent, courier Courier, attempt int, deadline time.Time) molecule.Reply {
+// deliver has an attempt made within the deadline.
+func (j *journey) deliver(agent molecule.Agent, by carrier, attempt int, deadline time.Time) molecule.Reply {
 	ctx, cancel := context.WithDeadline(j.deliveries, deadline)
 	defer cancel()
-	reply := courier.Deliver(ctx, molecule.Delivery{
-		Agent: agent, Run: j.run, Text: j.run.Prompt, Attempt: attempt,
+	run := j.run // an attempt that is made ready is not stored yet
+	run.Attempt, run.Deadline = attempt, deadline
+	reply := by(ctx, molecule.Delivery{
+		Agent: agent, Run: run, Text: run.Prompt, Attempt: attempt,
 		Note: func(handle string) error {
 			err := j.persist(func(ctx context.Context) error { return j.Store.SetRunHandle(ctx, j.run.ID, handle) })
 			if err == nil {

@@ -75,13 +75,14 @@ type Dispatcher struct {
 	queues   *queues
 	spending *spending
 	arming   arming
+	door     door
 	away     away
 	kick     chan struct{} // buffered 1: one signal is enough; never closed
 }
 
 // New returns a Dispatcher.
 func New(o Options) *Dispatcher {
-	return &Dispatcher{Options: o, queues: newQueues(), spending: newSpending(), kick: make(chan struct{}, 1)}
+	return &Dispatcher{Options: o, queues: newQueues(), spending: newSpending(), door: newDoor(), kick: make(chan struct{}, 1)}
 }
 
 // Enqueue takes runs over. It never waits; a run that is held already is left.
