@@ -1,10 +1,11 @@
 package main
 
 import (
-	"encoding/json"
+	"bufio"
+	"bytes"
 	"fmt"
+	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +18,12 @@ import (
 // instant that all are due at, or else the second in which it came: a peer that
 // does not say may be more than a second late and look early, but then a slot of
 // that job is missing and counts as lost.
+//
+// It reads no more of HTTP and of JSON than it needs: it shares the processors
+// with whom it measures, and what it takes of them is added to each lag.
 type sink struct {
-	url    string
-	server *http.Server
+	url      string
+	listener net.Listener
 
 	mu  sync.Mutex
 	at  time.Time // when all are due; zero when every second
@@ -41,13 +45,20 @@ func openSink() (*sink, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sink{url: "http://" + l.Addr().String(), got: map[slot]time.Time{}}
-	s.server = &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
-	go func() { _ = s.server.Serve(l) }() // ends with close, and says so
+	s := &sink{url: "http://" + l.Addr().String(), listener: l, got: map[slot]time.Time{}}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			go s.serve(c)
+		}
+	}()
 	return s, nil
 }
 
-func (s *sink) close() { _ = s.server.Close() } // the process ends
+func (s *sink) close() { _ = s.listener.Close() } // the process ends
 
 // reset forgets what came, before another load.
 func (s *sink) reset(at time.Time) {
@@ -56,38 +67,74 @@ func (s *sink) reset(at time.Time) {
 	s.at, s.got = at, map[slot]time.Time{}
 }
 
-// message is what the sink reads of a call.
-type message struct {
-	ID     json.RawMessage `json:"id"`
-	Params struct {
-		Message struct {
-			Parts []struct {
-				Text string `json:"text"`
-			} `json:"parts"`
-			Metadata struct {
-				Run struct {
-					Slot time.Time `json:"slot"`
-				} `json:"molecule/run"`
-			} `json:"metadata"`
-		} `json:"message"`
-	} `json:"params"`
+// serve answers the requests of one connection until it ends.
+func (s *sink) serve(c net.Conn) {
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for {
+		head, err := readHead(in)
+		if err != nil {
+			return
+		}
+		now := time.Now()
+		body := make([]byte, head.length)
+		if _, err := io.ReadFull(in, body); err != nil {
+			return
+		}
+		answer := fmt.Appendf(nil, `{"name":"sink","protocolVersion":"0.3.0","url":"%s/","preferredTransport":"JSONRPC","version":"1"}`, s.url)
+		if head.post {
+			said, _ := time.Parse(time.RFC3339, member(body, "slot")) // who does not say has none
+			s.note(member(body, "text"), said, now)
+			answer = fmt.Appendf(nil, `{"jsonrpc":"2.0","id":"%s","result":{"kind":"message","messageId":"m","role":"agent","parts":[{"kind":"text","text":"done"}]}}`,
+				member(body, "id"))
+		}
+		_, err = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
+		if err != nil {
+			return
+		}
+	}
 }
 
-// ServeHTTP answers with the card or to a message.
-func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	now := time.Now()
-	w.Header().Set("Content-Type", "application/json")
-	if r.Method == http.MethodGet {
-		_, _ = fmt.Fprintf(w, `{"name":"sink","protocolVersion":"0.3.0","url":"http://%s/","preferredTransport":"JSONRPC","version":"1"}`, r.Host)
-		return
+// head is what is needed of the head of a request.
+type head struct {
+	post   bool
+	length int
+}
+
+// readHead reads the lines of a head, to the empty one.
+func readHead(in *bufio.Reader) (head, error) {
+	var h head
+	for first := true; ; first = false {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return h, err
+		}
+		line = bytes.TrimRight(line, "\r\n")
+		if len(line) == 0 {
+			return h, nil
+		}
+		if first {
+			h.post = bytes.HasPrefix(line, []byte("POST "))
+			continue
+		}
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(name, []byte("Content-Length")) {
+			if h.length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return h, err
+			}
+		}
 	}
-	var m message
-	if err := json.NewDecoder(r.Body).Decode(&m); err != nil || len(m.Params.Message.Parts) != 1 {
-		http.Error(w, "not a message", http.StatusBadRequest)
-		return
+}
+
+// member returns the text of the first member of that name, none of which has
+// anything escaped in it.
+func member(body []byte, name string) string {
+	_, rest, found := bytes.Cut(body, []byte(`"`+name+`":"`))
+	text, _, ended := bytes.Cut(rest, []byte(`"`))
+	if !found || !ended {
+		return ""
 	}
-	s.note(m.Params.Message.Parts[0].Text, m.Params.Message.Metadata.Run.Slot, now)
-	_, _ = fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"result":{"kind":"message","messageId":"m","role":"agent","parts":[{"kind":"text","text":"done"}]}}`, m.ID)
+	return string(text)
 }
 
 // note keeps the first time that a job came for its slot.
