@@ -57,6 +57,7 @@ var layers = map[string][]string{ // never written
 	"internal/vault/sink/web":      {"L0", "internal/netguard", "internal/vault/sink"},
 	"internal/vault/sink/postgres": {"L0", "L1"},
 	"internal/vault/sink/github":   {"L0", "L1", "internal/vault/sink/web"},
+	"internal/vault/sink/vault":    {"L0", "L1", "internal/vault/sink/web"},
 	"internal/vault/sink/kinds":    {"L0", "L1", "sinks"},
 
 	"internal/dispatch":  {"L0", "L1"},
@@ -80,7 +81,7 @@ var layers = map[string][]string{ // never written
 var (
 	level1 = []string{"config", "internal/wire", "internal/cron", "internal/supervised", "internal/netguard", "internal/term", "internal/audit", "internal/systemd", "internal/secretmap", "internal/vault/sink"}
 	level2 = []string{"internal/sqlite", "internal/a2a", "internal/execagent", "internal/auth", "internal/tenant", "internal/console", "internal/vault", "internal/vault/sink/kinds"}
-	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile", "internal/vault/sink/exec", "internal/vault/sink/webhook", "internal/vault/sink/postgres", "internal/vault/sink/github"}
+	sinks  = []string{"internal/vault/sink/file", "internal/vault/sink/envfile", "internal/vault/sink/exec", "internal/vault/sink/webhook", "internal/vault/sink/postgres", "internal/vault/sink/github", "internal/vault/sink/vault"}
 	level3 = []string{"internal/dispatch", "internal/scheduler", "internal/registry", "internal/relay", "internal/incident", "internal/inbox", "internal/platform", "internal/watchdog", "internal/retention", "internal/vault/rotation", "internal/api"}
 )
 

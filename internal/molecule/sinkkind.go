@@ -34,7 +34,7 @@ func SinkKinds() []SinkKind {
 		{Name: "postgres", About: "the password of one role, or of two that take turns", Required: []string{"host", "database", "role"}, Optional: []string{"port", "role_b", "sslmode", "user", "plaintext"}, Hashed: true},
 		{Name: "redis", About: "the password of an ACL user", Required: []string{"address", "user"}, Optional: []string{"tls", "admin", "plaintext"}, Hashed: true},
 		{Name: "systemd", About: "a credential of a unit", Required: []string{"path"}, Optional: []string{"name", "encrypt"}},
-		{Name: "vault", About: "one key of a KV secret", Required: []string{"mount", "path"}, Optional: []string{"key", "url"}},
+		{Name: "vault", About: "one key of a KV secret, version 2", Required: []string{"mount", "path", "url"}, Optional: []string{"key", "namespace", "ca", "plaintext"}},
 		{Name: "webhook", About: "a signed request to a URL", Required: []string{"url"}, Optional: []string{"plaintext"}, WriteOnly: true},
 	}
 }
@@ -94,9 +94,13 @@ func noSinkKind(name string) error {
 func (s SinkSpec) Place() string {
 	var parts []string
 	kind, _ := SinkKindOf(s.Kind)
+	how := []string{"plaintext", "ca"} // and not where
+	if !slices.Contains(kind.Required, "url") {
+		how = append(how, "url")
+	}
 	for _, key := range append(slices.Clone(kind.Required), kind.Optional...) {
 		for _, name := range strings.Split(key, "|") {
-			if v := s.Target[name]; v != "" && name != "plaintext" && (name != "url" || s.Kind == "webhook") {
+			if v := s.Target[name]; v != "" && !slices.Contains(how, name) {
 				parts = append(parts, v)
 			}
 		}

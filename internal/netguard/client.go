@@ -3,6 +3,7 @@ package netguard
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -43,6 +44,18 @@ func (g *Guard) client(k clientKey) *http.Client {
 		return c
 	}
 	return g.newClient(k.class, headerTimeout) // no such class: refuses every request
+}
+
+// TrustingClient returns a client like that of the class Stored, which trusts the
+// given authorities and no others. It keeps no connection open.
+func (g *Guard) TrustingClient(roots *x509.CertPool) *http.Client {
+	t := newTransport(func(ctx context.Context, _, addr string) (net.Conn, error) {
+		return g.dial(ctx, Stored, addr)
+	})
+	t.ResponseHeaderTimeout = headerTimeout
+	t.TLSClientConfig.RootCAs = roots
+	t.DisableKeepAlives = true
+	return &http.Client{Transport: &guarded{guard: g, class: Stored, base: t}, CheckRedirect: stay}
 }
 
 // CloseIdle closes the connections that no request is using.

@@ -87,7 +87,7 @@ func (l *linter) sinks(s molecule.MappedSecret) {
 				l.add(RulePath, s, field+".target.path", "write it from the root", "the path %q begins where the daemon was started", v)
 			}
 		}
-		if k.Kind == "webhook" && strings.HasPrefix(k.Target["url"], "http://") && !loopback(k.Target["url"]) {
+		if slices.Contains([]string{"webhook", "vault", "kubernetes"}, k.Kind) && strings.HasPrefix(k.Target["url"], "http://") && !loopback(k.Target["url"]) {
 			l.add(RuleExposed, s, field+".target.url", "use https", "the value is sent over a connection that is not encrypted")
 		}
 	}

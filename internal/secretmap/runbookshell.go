@@ -171,7 +171,7 @@ func setServer(k molecule.SinkSpec, name, file string) []string {
 	case "redis":
 		return []string{redis(k) + fmt.Sprintf(` ACL SETUSER %s "#$(sha256sum < %s | cut -d' ' -f1)"`, quote(t("user")), file)}
 	case "vault":
-		return []string{fmt.Sprintf("bao kv patch -mount=%s %s %s=@%s", quote(t("mount")), quote(t("path")), quote(name), file)}
+		return []string{bao(k) + fmt.Sprintf(" kv patch -mount=%s %s %s=@%s", quote(t("mount")), quote(t("path")), quote(name), file)}
 	case "kubernetes":
 		return []string{fmt.Sprintf(`kubectl -n %s patch secret %s --type merge --patch-file <(printf '{"data":{"%%s":"%%s"}}' %s "$(base64 -w0 %s)")`, quote(t("namespace")), quote(t("secret")), quote(name), file)}
 	case "agent":
@@ -182,6 +182,17 @@ func setServer(k molecule.SinkSpec, name, file string) []string {
 		return []string{"# " + t("command") + " is given JSON on standard input: a person has it run"}
 	}
 	return nil
+}
+
+// bao calls the server of a sink.
+func bao(k molecule.SinkSpec) string {
+	command := "BAO_ADDR=" + quote(k.Target["url"])
+	for _, v := range [][2]string{{"BAO_NAMESPACE", k.Target["namespace"]}, {"BAO_CACERT", k.Target["ca"]}} {
+		if v[1] != "" {
+			command += " " + v[0] + "=" + quote(v[1])
+		}
+	}
+	return command + " bao"
 }
 
 // unset takes the value in a file out of a sink that holds more than one.

@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"net/url"
@@ -27,6 +28,7 @@ type Network interface {
 	CheckServiceURL(raw string, hosts []string) (*url.URL, error)
 	DialStored(hostPort string) func(ctx context.Context, network, addr string) (net.Conn, error)
 	Client(class netguard.Class) *http.Client
+	TrustingClient(roots *x509.CertPool) *http.Client
 }
 
 // At names the place, with the name that the copy has there.

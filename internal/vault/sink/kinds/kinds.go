@@ -13,6 +13,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/vault/sink/file"
 	"github.com/molecule-ai/molecli/internal/vault/sink/github"
 	"github.com/molecule-ai/molecli/internal/vault/sink/postgres"
+	"github.com/molecule-ai/molecli/internal/vault/sink/vault"
 	"github.com/molecule-ai/molecli/internal/vault/sink/webhook"
 )
 
@@ -24,6 +25,7 @@ func table() map[string]sink.Open {
 		"file":     file.Open,
 		"github":   github.Open,
 		"postgres": postgres.Open,
+		"vault":    vault.Open,
 		"webhook":  webhook.Open,
 	}
 }

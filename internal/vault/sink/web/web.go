@@ -38,7 +38,8 @@ type Client struct {
 	http   *http.Client
 }
 
-// Stored returns the client of a sink whose URL the operator wrote. An error is
+// Stored returns the client of a sink whose URL the operator wrote. Where the
+// target names a file of authorities as ca, only those are trusted. An error is
 // Invalid or UnsafeURL.
 func Stored(s sink.Spec, raw string) (*Client, error) {
 	plaintext, err := s.On("plaintext")
@@ -53,7 +54,15 @@ func Stored(s sink.Spec, raw string) (*Client, error) {
 		return nil, fmt.Errorf("sink %s: %w", s.Kind, err)
 	}
 	t := netguard.Target{Class: netguard.Stored, Host: netguard.HostPort(base), Plaintext: plaintext}
-	return &Client{place: s.At(), base: base, target: t, http: s.Net.Client(netguard.Stored)}, nil
+	client := s.Net.Client(netguard.Stored)
+	if path := s.Target["ca"]; path != "" {
+		roots, err := authorities(s, path)
+		if err != nil {
+			return nil, err
+		}
+		client = s.Net.TrustingClient(roots)
+	}
+	return &Client{place: s.At(), base: base, target: t, http: client}, nil
 }
 
 // Service returns the client of a service on the Internet that has the given
