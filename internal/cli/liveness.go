@@ -241,7 +241,7 @@ func (p *printer) liveness(l molecule.Liveness, now time.Time) error {
 	if p.layout.Pipe {
 		return p.write("agents\t" + agentLine(l.Agents) + "\nschedules\t" + scheduleLine(l.Schedules) + "\n")
 	}
-	return p.write("agents     " + agentLine(l.Agents) + "\nschedules  " + scheduleLine(l.Schedules) + "\n")
+	return errors.Join(p.below("agents     ", agentLine(l.Agents)), p.below("schedules  ", scheduleLine(l.Schedules)))
 }
 
 // agentLine counts agents in words: the three that matter most, and of the

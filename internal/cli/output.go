@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -124,6 +125,15 @@ func (p *printer) write(s string) error {
 // line writes one line of a result.
 func (p *printer) line(format string, args ...any) error {
 	return p.write(fmt.Sprintf(format, args...) + "\n")
+}
+
+// below writes text behind a title, and goes on below it where the line ends.
+func (p *printer) below(title, text string) error {
+	width := p.layout.Width
+	if width > 0 {
+		width = max(width-len(title), 1)
+	}
+	return p.line("%s%s", title, strings.Join(term.Wrap(text, width), "\n"+strings.Repeat(" ", len(title))))
 }
 
 // text writes what an agent or the daemon said. A terminal gets it without the

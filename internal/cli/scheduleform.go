@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -163,7 +164,12 @@ func (s *session) announce(ctx context.Context, sched molecule.Schedule, compile
 // slots writes instants in their own zone and in UTC.
 func (p *printer) slots(slots []time.Time, zone *time.Location) error {
 	for _, t := range slots {
-		line := "next:     " + t.In(zone).Format("Mon 2006-01-02 15:04 MST") + "   " + t.UTC().Format(time.RFC3339)
+		const title, between = "next:     ", "   "
+		own, utc := t.In(zone).Format("Mon 2006-01-02 15:04 MST"), t.UTC().Format(time.RFC3339)
+		line := title + own + between + utc
+		if p.layout.Width > 0 && len(line) > p.layout.Width {
+			line = title + own + "\n" + strings.Repeat(" ", len(title)) + utc
+		}
 		if p.layout.Pipe {
 			line = "next\t" + t.In(zone).Format(time.RFC3339) + "\t" + t.UTC().Format(time.RFC3339)
 		}
