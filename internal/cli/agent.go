@@ -107,6 +107,8 @@ func newAgentListCmd(a *app) *cobra.Command {
 		})
 	})
 	narrow.flags(cmd)
+	completeFlag(cmd, "kind", choices(string(molecule.AgentExec), string(molecule.AgentPush), string(molecule.AgentPoll)))
+	completeFlag(cmd, "state", choices(agentStates()...))
 	return cmd
 }
 

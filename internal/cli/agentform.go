@@ -169,6 +169,7 @@ func newAgentAddCmd(a *app) *cobra.Command {
 		},
 	}.command()
 	o.flags(cmd)
+	completeFlag(cmd, "parent", a.completeAgents)
 	f := cmd.Flags()
 	f.BoolVar(&o.poll, "poll", false, "it asks for its work, and is called by nobody")
 	f.DurationVar(&o.await, "await", 0, "how long its first registration is waited for, an hour at most")
@@ -273,6 +274,7 @@ func newAgentUpdateCmd(a *app) *cobra.Command {
 		},
 	}.command()
 	o.flags(cmd)
+	completeFlag(cmd, "parent", a.completeAgents)
 	cmd.Flags().StringVar(&o.rename, "name", "", "new name")
 	return cmd
 }

@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"io/fs"
 	"maps"
+	"os"
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -136,6 +141,38 @@ func (a *app) completeSubsystems(cmd *cobra.Command, args []string, prefix strin
 		l, err := s.client.Liveness(ctx)
 		return slices.Sorted(maps.Keys(l.Subsystems)), err
 	})(cmd, args, prefix)
+}
+
+// zoneFiles is where the system keeps its time zones.
+const zoneFiles = "/usr/share/zoneinfo"
+
+// completeZones offers time zones, a continent at a time. Like the standard library
+// it looks where ZONEINFO says first.
+func (a *app) completeZones(_ *cobra.Command, _ []string, prefix string) (all []cobra.Completion, _ cobra.ShellCompDirective) {
+	dir, part := path.Split(prefix)
+	root, _ := a.env.Lookup("ZONEINFO")
+	below, err := os.ReadDir(filepath.Join(cmp.Or(root, zoneFiles), dir))
+	if err != nil || dir != "" && !fs.ValidPath(path.Clean(dir)) {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	what := cobra.ShellCompDirectiveNoFileComp
+	for _, f := range below {
+		name := f.Name()
+		if !strings.HasPrefix(name, part) || name[0] < 'A' || name[0] > 'Z' {
+			continue // what else is there begins with a small letter
+		}
+		if f.IsDir() {
+			name += "/"
+			what |= cobra.ShellCompDirectiveNoSpace
+		}
+		all = append(all, dir+name)
+	}
+	return all, what
+}
+
+// scheduleStates are the states that a list can be narrowed by.
+func scheduleStates() []string {
+	return []string{string(molecule.ScheduleActive), string(molecule.SchedulePaused), string(molecule.ScheduleError), string(molecule.ScheduleFinished)}
 }
 
 // completeSettings offers the keys of settings.

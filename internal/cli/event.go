@@ -53,6 +53,9 @@ func (o *eventWatch) flags(cmd *cobra.Command) {
 	f.Int64Var(&o.after, "after", -1, "only events behind this id")
 	f.StringArrayVar(&o.types, "type", nil, "a type, or a prefix that ends in a dot (repeatable)")
 	f.StringVar(&o.subject, "subject", "", "a subject, or a prefix that ends in a slash")
+	completeFlag(cmd, "type", cobra.FixedCompletions(
+		[]string{"agent.", "calendar.", "incident.", "run.", "schedule.", "secret.", "subsystem.", "token."},
+		cobra.ShellCompDirectiveNoFileComp|cobra.ShellCompDirectiveNoSpace))
 }
 
 // filter returns what to ask the daemon for.

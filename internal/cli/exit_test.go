@@ -159,6 +159,7 @@ func TestUsage_isExit2AndSaysWhatWasMeant(t *testing.T) {
 		{"schedule describe @daily --from yesterday", []string{`--from "yesterday" is no instant`}},
 		{"completion tcsh", []string{`no completion for "tcsh"`}},
 		{"help nonsense", []string{`no help for "nonsense"`}},
+		{"help agent shw", []string{"try: molecli help agent show"}},
 		{"help exit-code", []string{"try: molecli help exit-codes"}},
 		{"config set output xml", []string{`"xml" is not a value for output`}},
 	}
@@ -206,5 +207,55 @@ func TestDebug_showsTheChain(t *testing.T) {
 	got := newHand(t, nil).run("status", "--debug", "--endpoint", "unix:///run/no/such.sock")
 	if !strings.Contains(got.err, "\ndebug: daemon not reachable") {
 		t.Errorf("got %q", got.err)
+	}
+}
+
+// TestExit_everyStatusIsReached has one situation for each row of the table.
+func TestExit_everyStatusIsReached(t *testing.T) {
+	t.Parallel()
+	stale := alive(map[string]molecule.Subsystem{"scheduler": subsystem(molecule.SubsystemStale)})
+	dead := alive(map[string]molecule.Subsystem{"scheduler": subsystem(molecule.SubsystemFailed)})
+	stale.Healthy, dead.Healthy = false, false
+	ok := func(v any) map[string][]reply {
+		return map[string][]reply{"GET /v1/agents/echo": {{0, v}}, "GET /v1/agents/a1b2/history": {{0, molecule.AgentHistory{}}}, "GET /v1/liveness": {{0, v}}, "POST /v1/schedules/import": {{0, v}}}
+	}
+	refused := func(code molecule.Code) map[string][]reply {
+		return map[string][]reply{"GET /v1/agents/echo": {refusal(code, "no", "")}}
+	}
+	const show, load = "agent show echo", "schedule import - --format crontab --agent echo"
+	tests := []struct {
+		status  int
+		args    string
+		answers map[string][]reply
+	}{
+		{wire.ExitOK, show, ok(echoAgent())},
+		{wire.ExitFailure, show, refused(molecule.Internal)},
+		{wire.ExitUsage, show + " twice", nil},
+		{wire.ExitNotFound, show, nil},
+		{wire.ExitForbidden, show, refused(molecule.Forbidden)},
+		{wire.ExitConflict, show, refused(molecule.Conflict)},
+		{wire.ExitUnreachable, show + " --endpoint unix:///run/no/such.sock", nil},
+		{wire.ExitTimeout, show, refused(molecule.Timeout)},
+		{wire.ExitPartial, load + " --skip-invalid", ok(molecule.ImportResult{Created: []string{"a"}, Skipped: 1, Faults: []molecule.Fault{{Name: "b", Message: "no"}}})},
+		{wire.ExitStale, "liveness", ok(stale)},
+		{wire.ExitDead, "liveness", ok(dead)},
+		{wire.ExitDiff, load + " --diff", ok(molecule.ImportResult{Created: []string{"a"}})},
+	}
+	reached := map[int]bool{
+		wire.ExitInterrupted: true, // see above: it needs somebody who interrupts
+		wire.ExitSecret:      true, // no command ends with it so far
+	}
+	for _, tt := range tests {
+		h := newHand(t, newDaemon(t, tt.answers))
+		h.in = "0 8 * * * a\n0 9 * * * b\n"
+		if got := h.run(strings.Fields(tt.args)...); got.status != tt.status {
+			t.Errorf("%s: got %+v, want status %d", tt.args, got, tt.status)
+		}
+		reached[tt.status] = true
+	}
+	for _, e := range wire.Exits() {
+		if !reached[e.Status] {
+			t.Errorf("nothing ends with %d: %s", e.Status, e.Meaning)
+		}
 	}
 }

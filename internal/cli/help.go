@@ -19,8 +19,8 @@ func newHelpCmd(a *app) *cobra.Command {
 		short:    "Help about a command or a topic",
 		long:     "Shows the help of a command, or one of the topics:\n" + strings.Join(topicNames(), ", ") + ".",
 		examples: "  molecli help schedule add\n  molecli help exit-codes",
-		complete: cobra.FixedCompletions(topicNames(), cobra.ShellCompDirectiveNoFileComp),
 	}.command()
+	cmd.ValidArgsFunction = completeHelp
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 1 {
 			if text, ok := topics()[args[0]]; ok {
@@ -34,14 +34,38 @@ func newHelpCmd(a *app) *cobra.Command {
 		}
 		if len(rest) > 0 {
 			err := molecule.Errorf(molecule.Invalid, "there is no help for %q", strings.Join(args, " "))
-			if near := molecule.Nearest(rest[0], append(topicNames(), namesOf(found.Commands(), (*cobra.Command).Name)...)); near != "" {
-				return err.WithHint("molecli help %s", near)
+			names := namesOf(found.Commands(), (*cobra.Command).Name)
+			if !found.HasParent() {
+				names = append(names, topicNames()...)
+			}
+			if near := molecule.Nearest(rest[0], names); near != "" {
+				return err.WithHint("molecli help%s %s", strings.TrimPrefix(found.CommandPath(), "molecli"), near)
 			}
 			return err.WithHint("molecli --help")
 		}
 		return found.Help()
 	}
 	return cmd
+}
+
+// completeHelp offers the commands below what is typed, and the topics where
+// nothing is.
+func completeHelp(cmd *cobra.Command, args []string, prefix string) (all []cobra.Completion, _ cobra.ShellCompDirective) {
+	found, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	for _, sub := range found.Commands() {
+		if sub.IsAvailableCommand() && strings.HasPrefix(sub.Name(), prefix) {
+			all = append(all, cobra.CompletionWithDesc(sub.Name(), sub.Short))
+		}
+	}
+	for _, topic := range topicNames() {
+		if len(args) == 0 && strings.HasPrefix(topic, prefix) {
+			all = append(all, topic)
+		}
+	}
+	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
 // writeHelp writes the help of a command to standard output.

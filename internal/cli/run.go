@@ -185,6 +185,7 @@ func newRunListCmd(a *app) *cobra.Command {
 		return s.listRuns(ctx, f)
 	})
 	narrow.flags(cmd)
+	completeFlag(cmd, "outcome", choices(namesOf(molecule.Outcomes(), func(o molecule.Outcome) string { return string(o) })...))
 	cmd.Flags().BoolVar(&f.Open, "open", false, "only runs that have not ended")
 	completeFlag(cmd, "schedule", a.completeSchedules)
 	completeFlag(cmd, "agent", a.completeAgents)

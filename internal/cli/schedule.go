@@ -116,6 +116,8 @@ func newScheduleListCmd(a *app) *cobra.Command {
 		})
 	})
 	narrow.flags(cmd)
+	completeFlag(cmd, "agent", a.completeAgents)
+	completeFlag(cmd, "state", choices(scheduleStates()...))
 	return cmd
 }
 

@@ -47,6 +47,7 @@ func newScheduleExportCmd(a *app) *cobra.Command {
 		return o.run(ctx, s)
 	})
 	narrow.flags(cmd)
+	completeFlag(cmd, "state", choices(scheduleStates()...))
 	cmd.Flags().StringVar(&o.format, "format", string(schedulefile.YAML), "yaml or crontab")
 	completeFlag(cmd, "agent", a.completeAgents)
 	completeFlag(cmd, "format", cobra.FixedCompletions([]string{string(schedulefile.YAML), string(schedulefile.Crontab)}, cobra.ShellCompDirectiveNoFileComp))

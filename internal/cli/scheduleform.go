@@ -45,6 +45,7 @@ func (o *scheduleForm) flags(cmd *cobra.Command) {
 	o.given = f.Changed
 	completeFlag(cmd, "agent", o.app.completeAgents)
 	completeFlag(cmd, "exclude", o.app.completeCalendars)
+	completeFlag(cmd, "tz", o.app.completeZones)
 	completeFlag(cmd, "dst", choices("vixie", "skip", "both"))
 	completePolicies(cmd)
 }

@@ -66,6 +66,7 @@ func newScheduleImportCmd(a *app) *cobra.Command {
 	f.BoolVar(&o.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	f.BoolVar(&o.diff, "diff", false, "as --dry-run, and exit with 13 when anything would be done")
 	completeFlag(cmd, "agent", a.completeAgents)
+	completeFlag(cmd, "tz", a.completeZones)
 	completeFlag(cmd, "format", cobra.FixedCompletions([]string{string(schedulefile.Crontab), string(schedulefile.YAML)}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -79,6 +79,7 @@ func addGlobalFlags(f flagSet) flagSet {
 // completeGlobalFlags offers the values of the flags that have a list of them.
 func completeGlobalFlags(a *app, root *cobra.Command) {
 	completeFlag(root, contextKey, a.completeContexts)
+	completeFlag(root, "tz", a.completeZones)
 	for _, s := range settings() {
 		if len(s.among) > 0 {
 			completeFlag(root, s.flag(), cobra.FixedCompletions(s.among, cobra.ShellCompDirectiveNoFileComp))

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -138,6 +139,8 @@ func TestCompletion_offersNamesOfTheDaemon(t *testing.T) {
 		"GET /v1/schedules": {{0, `{"items":[{"name":"hello"}]}`}},
 		"GET /v1/runs":      {{0, `{"items":[{"id":"r1"}]}`}},
 		"GET /v1/incidents": {{0, `{"items":[{"id":"i1","title":"it is stuck"}]}`}},
+		"GET /v1/secrets":   {{0, `{"items":[{"name":"API_TOKEN"}]}`}},
+		"GET /v1/tokens":    {{0, molecule.Page[molecule.Token]{Items: []molecule.Token{{ID: "3f9a0001", ExpiresAt: noon().Add(time.Hour)}}}}},
 		"GET /v1/liveness":  {{0, `{"subsystems":{"scheduler":{},"dispatcher":{}}}`}},
 	})
 	tests := []struct {
@@ -155,12 +158,47 @@ func TestCompletion_offersNamesOfTheDaemon(t *testing.T) {
 		{[]string{"liveness", "s"}, "scheduler\n:4\n"},
 		{[]string{"liveness", "dump", "d"}, "dispatcher\n:4\n"},
 		{[]string{"agent", "list", "-o", ""}, "table\nwide\njson\njsonl\nyaml\nname\n:4\n"},
+		{[]string{"schedule", "list", "--agent", "f"}, "far\n:4\n"},
+		{[]string{"schedule", "list", "--state", "p"}, "active\npaused\nerror\nfinished\n:4\n"},
+		{[]string{"agent", "list", "--kind", ""}, "exec\npush\npoll\n:4\n"},
+		{[]string{"agent", "update", "echo", "--parent", "ev"}, "eve\n:4\n"},
+		{[]string{"run", "list", "--outcome", ""}, strings.Join(namesOf(molecule.Outcomes(), func(o molecule.Outcome) string { return string(o) }), "\n") + "\n:4\n"},
+		{[]string{"secrets", "show", ""}, "API_TOKEN\n:4\n"},
+		{[]string{"token", "revoke", ""}, "3f9a0001\n:4\n"},
+		{[]string{"help", "con"}, "config\tSettings of molecli, and where each came from\ncontext\tSeveral daemons, each under a name\ncontexts\n:4\n"},
+		{[]string{"help", "schedule", "hi"}, "history\tSum up a schedule's runs by hours or days\n:4\n"},
 		{[]string{"config", "get", ""}, "endpoint\ncontext\norg\ntoken_file\noutput\nlimit\ntime\ntz\ncolor\nno_input\nquiet\nverbose\ndebug\ntimeout\n:4\n"},
 	}
 	for _, tt := range tests {
 		got := newHand(t, d).run(append([]string{"__complete"}, tt.args...)...)
 		if got.out != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.args, got.out, tt.want)
+		}
+	}
+}
+
+func TestCompletion_offersZonesAContinentAtATime(t *testing.T) {
+	t.Parallel()
+	zones := t.TempDir()
+	for _, name := range []string{"Europe", "Etc", "right"} {
+		if err := os.Mkdir(filepath.Join(zones, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"UTC", "Europe/Berlin", "tzdata.zi"} {
+		if err := os.WriteFile(filepath.Join(zones, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tests := map[string]string{"Eur": "Europe/\n:6\n", "Europe/Berl": "Europe/Berlin\n:4\n", "UT": "UTC\n:4\n", "../": ":4\n", "Mars/": ":4\n", "r": ":4\n", "t": ":4\n"}
+	for typed, want := range tests {
+		for _, args := range [][]string{{"agent", "list", "--tz"}, {"schedule", "add", "x", "--tz"}} {
+			h := newHand(t, nil)
+			h.env["ZONEINFO"] = zones
+			got := h.run(append(append([]string{"__complete"}, args...), typed)...)
+			if got.out != want {
+				t.Errorf("%q %q: got %q, want %q", args, typed, got.out, want)
+			}
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/molecule-ai/molecli/internal/molecule"
 	"github.com/molecule-ai/molecli/internal/wire"
@@ -77,7 +78,7 @@ everything in one directory and is driven with molecli.`,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpTemplate(helpTemplate)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newServeCmd(stderr), newInitCmd(stdout, stderr), newCheckConfigCmd(stdout),
 		newBackupCmd(stdout, stderr), newRestoreCmd(stdout, stderr), newMigrateCmd(stdout, stderr),
 		newHealthcheckCmd(stdout), newInstallServiceCmd(stdout), newVersionCmd(stdout))
@@ -112,6 +113,26 @@ everything in one directory and is driven with molecli.`,
 		},
 	})
 	return root
+}
+
+// flagError is the error for a flag that was mistyped, or lacks its value.
+func flagError(cmd *cobra.Command, err error) error {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return molecule.Errorf(molecule.Invalid, "%v", err).WithHint("%s --help", cmd.CommandPath())
+	}
+	word := unknown.GetSpecifiedName()
+	dashes := "--"
+	if len(word) == 1 {
+		dashes = "-"
+	}
+	e := molecule.Errorf(molecule.Invalid, "unknown flag %s%s for %q", dashes, word, cmd.CommandPath())
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if meant := molecule.Nearest(word, names); meant != "" && dashes == "--" {
+		return e.WithHint("did you mean --%s?", meant)
+	}
+	return e.WithHint("%s --help", cmd.CommandPath())
 }
 
 // unknownCommand is the error for a word that is no command.
