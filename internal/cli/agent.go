@@ -19,8 +19,8 @@ func newAgentCmd(a *app) *cobra.Command {
 		long: "An agent is who receives prompts: a local command (exec), a server that speaks A2A\n" +
 			"(push), or a program that asks for its work (poll).",
 		examples: "  molecli agent add echo --exec 'tr a-z A-Z'\n  molecli agent list",
-	}, newAgentAddCmd(a), newAgentListCmd(a), newAgentShowCmd(a), newAgentUpdateCmd(a), newAgentRemoveCmd(a), newAgentEnrolCmd(a), newAgentRunCmd(a),
-		newAgentRunsCmd(a), newAgentWatchCmd(a), newAgentPauseCmd(a), newAgentResumeCmd(a), newAgentConfirmCmd(a))
+	}, newAgentAddCmd(a), a.watchable(newAgentListCmd(a)), a.watchable(newAgentShowCmd(a)), newAgentUpdateCmd(a), newAgentRemoveCmd(a), newAgentEnrolCmd(a), newAgentRunCmd(a),
+		a.watchable(newAgentRunsCmd(a)), newAgentWatchCmd(a), newAgentPauseCmd(a), newAgentResumeCmd(a), newAgentConfirmCmd(a))
 }
 
 // agentView is how agents are shown.

@@ -21,7 +21,7 @@ func newIncidentCmd(a *app) *cobra.Command {
 		long: "An incident is something a person should know: a part of the daemon that does not work,\n" +
 			"slots that nobody fired, an agent that asks for input. It opens once and closes once.",
 		examples: "  molecli incident list\n  molecli incident list --all --kind missed_runs",
-	}, newIncidentListCmd(a), newIncidentShowCmd(a), newIncidentAckCmd(a))
+	}, a.watchable(newIncidentListCmd(a)), a.watchable(newIncidentShowCmd(a)), newIncidentAckCmd(a))
 }
 
 // incidentView is how incidents are shown. short, when not nil, maps an id to

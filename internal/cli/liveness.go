@@ -17,18 +17,14 @@ import (
 	"github.com/molecule-ai/molecli/internal/wire"
 )
 
-// Pauses between two looks.
-const (
-	waitPause  = 50 * time.Millisecond
-	watchPause = 2 * time.Second
-)
+// waitPause is how long --wait waits between two looks.
+const waitPause = 50 * time.Millisecond
 
 // liveness asks whether the daemon is alive.
 type liveness struct {
 	app   *app
 	names []string
 	wait  time.Duration
-	watch bool
 }
 
 // newLivenessCmd makes liveness, the one command that is also a group.
@@ -50,19 +46,15 @@ func newLivenessCmd(a *app) *cobra.Command {
 	}.command()
 	f := cmd.Flags()
 	f.DurationVar(&o.wait, "wait", 0, "look again until all has begun and is well, for at most this long")
-	f.BoolVar(&o.watch, "watch", false, "look again until interrupted")
 	cmd.AddCommand(newLivenessDumpCmd(a))
 	return cmd
 }
 
-// run looks once, waits, or watches.
+// run looks once, or waits.
 func (o *liveness) run(ctx context.Context) error {
 	p, err := o.app.printer()
 	if err != nil {
 		return err
-	}
-	if o.watch {
-		return o.follow(ctx, p)
 	}
 	l, err := o.look(ctx, p)
 	if o.wait > 0 {
@@ -129,45 +121,6 @@ func worthWaiting(err error) bool {
 	_, absent := errors.AsType[*client.Unreachable](err)
 	code := molecule.CodeOf(err)
 	return absent || code == molecule.Unavailable || code == molecule.Timeout
-}
-
-// follow looks again and again until ctx ends.
-func (o *liveness) follow(ctx context.Context, p *printer) error {
-	pause := time.NewTicker(watchPause)
-	defer pause.Stop()
-	for {
-		l, err := o.look(ctx, p)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil && !worthWaiting(err):
-			return err
-		case err != nil:
-			writeLine(p.Err, p.paint.Mark(term.Bad)+" "+message(err))
-		default:
-			if err := o.frame(p, l); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-pause.C:
-		}
-	}
-}
-
-// frame writes one look of many: over the last one on a terminal.
-func (o *liveness) frame(p *printer, l molecule.Liveness) error {
-	if p.config.Output == outJSON {
-		return p.jsonLine(l)
-	}
-	if p.OutTTY {
-		if err := p.write("\x1b[H\x1b[2J"); err != nil {
-			return err
-		}
-	}
-	return p.liveness(l, o.app.now())
 }
 
 // only narrows l to the named subsystems.

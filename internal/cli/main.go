@@ -39,6 +39,7 @@ type app struct {
 	values *values // nil until settings are resolved
 	given  flagSet // the global flags as typed
 
+	frames     bool // what is written now is one look of many
 	anyContext bool // the command may name a context that does not exist
 }
 
@@ -97,7 +98,7 @@ func newRoot(a *app) *cobra.Command {
 		examples: "  molecli liveness --wait 10s\n  molecli schedule list",
 	},
 		newAgentCmd(a), newScheduleCmd(a), newCalendarCmd(a), newRunCmd(a), newIncidentCmd(a), newSecretsCmd(a), newEventCmd(a), newAuditCmd(a), newTokenCmd(a),
-		newLivenessCmd(a), newStatusCmd(a), newDoctorCmd(a), newLoginCmd(a), newLogoutCmd(a), newWhoAmICmd(a), newContextCmd(a), newConfigCmd(a), newAPICmd(a), newCompletionCmd(a), newManCmd(a), newSkillCmd(a), newVersionCmd(a))
+		a.watchable(newLivenessCmd(a)), a.watchable(newStatusCmd(a)), newDoctorCmd(a), newLoginCmd(a), newLogoutCmd(a), newWhoAmICmd(a), newContextCmd(a), newConfigCmd(a), newAPICmd(a), newCompletionCmd(a), newManCmd(a), newSkillCmd(a), newVersionCmd(a))
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetIn(a.env.Streams.In)

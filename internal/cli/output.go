@@ -33,6 +33,7 @@ type printer struct {
 	config config
 	layout term.Layout
 	paint  term.Palette // of standard error
+	frames bool         // JSON takes a line for each look
 }
 
 // printer resolves the settings and returns a printer.
@@ -42,7 +43,7 @@ func (a *app) printer() (*printer, error) {
 		return nil, err
 	}
 	s := a.env.Streams
-	p := &printer{Streams: s, config: v.config, paint: term.NewPalette(v.config.Color, s.ErrTTY, a.env.Lookup)}
+	p := &printer{Streams: s, config: v.config, frames: a.frames, paint: term.NewPalette(v.config.Color, s.ErrTTY, a.env.Lookup)}
 	times, err := p.times(a.now())
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (p *printer) structured() bool {
 
 // encode writes v as JSON or YAML.
 func (p *printer) encode(v any) error {
-	if p.config.Output == outJSONL {
+	if p.config.Output == outJSONL || p.frames && p.config.Output == outJSON {
 		return p.jsonLine(v)
 	}
 	raw, err := json.MarshalIndent(v, "", "  ")

@@ -20,7 +20,7 @@ func newRunCmd(a *app) *cobra.Command {
 		short:    "What became of slots and prompts",
 		long:     "A run is what became of one slot of a schedule, or of one prompt sent by hand.",
 		examples: "  molecli run list\n  molecli run list --outcome timeout",
-	}, newRunListCmd(a), newRunShowCmd(a), newRunWatchCmd(a), newRunCancelCmd(a), newRunRetryCmd(a))
+	}, a.watchable(newRunListCmd(a)), a.watchable(newRunShowCmd(a)), newRunWatchCmd(a), newRunCancelCmd(a), newRunRetryCmd(a))
 }
 
 // newRunCancelCmd makes run cancel.

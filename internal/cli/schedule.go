@@ -18,8 +18,8 @@ func newScheduleCmd(a *app) *cobra.Command {
 		short:    "When to send which prompt to which agent",
 		long:     "A schedule says when to send which prompt to which agent.",
 		examples: "  molecli schedule add hello --agent echo --cron '0 8 * * *' --prompt 'say hello'\n  molecli schedule list",
-	}, newScheduleAddCmd(a), newScheduleListCmd(a), newScheduleShowCmd(a), newScheduleUpdateCmd(a), newScheduleRemoveCmd(a),
-		newSchedulePauseCmd(a), newScheduleResumeCmd(a), newScheduleRunCmd(a), newScheduleNextCmd(a), newScheduleDescribeCmd(a),
+	}, newScheduleAddCmd(a), a.watchable(newScheduleListCmd(a)), a.watchable(newScheduleShowCmd(a)), newScheduleUpdateCmd(a), newScheduleRemoveCmd(a),
+		newSchedulePauseCmd(a), newScheduleResumeCmd(a), newScheduleRunCmd(a), a.watchable(newScheduleNextCmd(a)), newScheduleDescribeCmd(a),
 		newScheduleWhyCmd(a), newScheduleHistoryCmd(a), newScheduleImportCmd(a), newScheduleExportCmd(a))
 }
 

@@ -25,7 +25,7 @@ func newSecretsCmd(a *app) *cobra.Command {
 			"data that holds no value, and ask no daemon.",
 		examples: "  printf %s \"$TOKEN\" | molecli secrets add API_TOKEN --from-file -\n" +
 			"  molecli secrets map --sample | molecli secrets runbook FLY_API_TOKEN -f -",
-	}, newSecretsAddCmd(a), newSecretsSetCmd(a), newSecretsListCmd(a), newSecretsShowCmd(a), newSecretsHistoryCmd(a),
+	}, newSecretsAddCmd(a), newSecretsSetCmd(a), a.watchable(newSecretsListCmd(a)), newSecretsShowCmd(a), newSecretsHistoryCmd(a),
 		newSecretsRemoveCmd(a), newSecretsRevealCmd(a), newSecretsRunCmd(a), newSecretsRewrapCmd(a),
 		newSecretsLintCmd(a), newSecretsMapCmd(a), newSecretsRunbookCmd(a))
 }
