@@ -34,6 +34,7 @@ type Deps struct {
 	Audit      molecule.AuditService
 	Tokens     molecule.TokenService
 	Secrets    molecule.SecretService
+	Rotations  molecule.RotationService
 	Liveness   molecule.LivenessService
 	Status     molecule.StatusService
 

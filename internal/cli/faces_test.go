@@ -75,7 +75,12 @@ func everything(t *testing.T) *daemon {
 		"GET /v1/secrets": one(molecule.Page[molecule.StoredSecret]{Items: []molecule.StoredSecret{mailer}}), "POST /v1/secrets": one(mailer),
 		"GET /v1/secrets/API_TOKEN": one(mailer), "POST /v1/secrets/API_TOKEN/versions": one(mailer), "DELETE /v1/secrets/API_TOKEN": {{204, ""}},
 		"POST /v1/secrets/API_TOKEN/reveal": one(molecule.Revealed{Name: "API_TOKEN", Version: 2, Value: molecule.Show(molecule.NewSecret("aHVudGVyMg=="))}),
-		"POST /v1/vault/rewrap":             one(molecule.Rewrapped{KeyID: "k2", Versions: 3}),
+		"PUT /v1/vault/map":                 {{204, ""}}, "GET /v1/vault/copies": one(molecule.Page[molecule.SecretCopy]{Items: []molecule.SecretCopy{
+			{Secret: "API_TOKEN", Place: "file:/run/token", Holds: "current", Fingerprint: "5891b5b5"}, {Secret: "API_TOKEN", Place: "file:/etc/token", Holds: "other", Fingerprint: "77aa"},
+		}}),
+		"GET /v1/secrets/API_TOKEN/plan": one(rotationPlan()), "POST /v1/secrets/API_TOKEN/rotate": one(rolledBack()),
+		"GET /v1/rotations":     one(molecule.Page[molecule.Rotation]{Items: []molecule.Rotation{rolledBack()}}),
+		"POST /v1/vault/rewrap": one(molecule.Rewrapped{KeyID: "k2", Versions: 3}),
 
 		"GET /v1/tokens": one(molecule.Page[molecule.Token]{Items: []molecule.Token{laptop}}), "DELETE /v1/tokens/laptop": one(laptop),
 		"POST /v1/tokens": one(molecule.NewToken{Name: "laptop", Scopes: laptop.Scopes, ID: laptop.ID, ExpiresAt: laptop.ExpiresAt, Token: molecule.Show(molecule.NewSecret("mol_laptop"))}),
@@ -125,6 +130,7 @@ func typedLeaves() []typedLeaf {
 		{"schedule run hello", "", 0}, {"schedule show hello", "", 0}, {"schedule update hello --cron @daily", "", 0}, {"schedule why hello", "", 0},
 		{"secrets add API_TOKEN --from-file -", "hunter2", 0}, {"secrets history API_TOKEN", "", 0}, {"secrets lint -f -", secretMap, 0}, {"secrets list", "", 0},
 		{"secrets map -f -", secretMap, 0}, {"secrets remove API_TOKEN -y", "", 0}, {"secrets rewrap", "", 0},
+		{"secrets apply -f -", secretMap, 0}, {"secrets drift", "", 12}, {"secrets rotate API_TOKEN --generate", "", 8}, {"secrets rotations --all", "", 0},
 		{"secrets set API_TOKEN --from-file -", "hunter2", 0}, {"secrets show API_TOKEN", "", 0},
 		{"status", "", 0}, {"token add laptop --scope schedules:read", "", 0}, {"token list", "", 0}, {"token revoke laptop -y", "", 0},
 		{"version --daemon", "", 0}, {"whoami", "", 0},
@@ -267,7 +273,7 @@ func TestFaces_fitTheTerminal(t *testing.T) {
 		var all strings.Builder
 		for _, args := range []string{
 			"agent list", "agent runs echo", "audit list", "calendar list", "context list", "event list", "incident list", "liveness",
-			"run list", "schedule list", "schedule history hello", "schedule next hello", "secrets list", "token list",
+			"run list", "schedule list", "schedule history hello", "schedule next hello", "secrets list", "secrets rotations --all", "secrets drift", "secrets rotate API_TOKEN --plan", "token list",
 		} {
 			h, plain := operator(t)
 			got := h.plain(width).run(strings.Fields(args)...)

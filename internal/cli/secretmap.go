@@ -22,11 +22,12 @@ func newSecretsCmd(a *app) *cobra.Command {
 		long: "A secret is a named value in versions, sealed at rest. No command shows a value but\n" +
 			"reveal, on the unix socket and for a reason that is kept. A map of secrets says where\n" +
 			"their copies live and how each is changed: lint, map and runbook read it from a file of\n" +
-			"data that holds no value, and ask no daemon.",
+			"data that holds no value, apply gives it to the daemon, and rotate does what it says.",
 		examples: "  printf %s \"$TOKEN\" | molecli secrets add API_TOKEN --from-file -\n" +
 			"  molecli secrets map --sample | molecli secrets runbook FLY_API_TOKEN -f -",
 	}, newSecretsAddCmd(a), newSecretsSetCmd(a), a.watchable(newSecretsListCmd(a)), newSecretsShowCmd(a), newSecretsHistoryCmd(a),
 		newSecretsRemoveCmd(a), newSecretsRevealCmd(a), newSecretsRunCmd(a), newSecretsRewrapCmd(a),
+		newSecretsApplyCmd(a), newSecretsRotateCmd(a), newSecretsRotationsCmd(a), newSecretsDriftCmd(a),
 		newSecretsLintCmd(a), newSecretsMapCmd(a), newSecretsRunbookCmd(a))
 }
 
@@ -66,6 +67,22 @@ func (o *mapFile) sound(p *printer) (molecule.SecretMap, error) {
 			WithHint("mend them; molecli secrets lint -f %s tells of what is dangerous as well", o.path)
 	}
 	return f.Map, nil
+}
+
+// mapOf reads the file, or asks the daemon for its map when none is named.
+func (o *mapFile) mapOf(ctx context.Context, p *printer) (molecule.SecretMap, error) {
+	if o.path != "" {
+		return o.sound(p)
+	}
+	s, err := o.app.session(ctx)
+	if err != nil {
+		return molecule.SecretMap{}, err
+	}
+	m, err := s.client.SecretMap(ctx)
+	if err == nil && len(m.Secrets) == 0 {
+		err = molecule.Errorf(molecule.NotFound, "the daemon has no map of secrets").WithHint("molecli secrets apply -f FILE, or read a file with -f FILE")
+	}
+	return m, err
 }
 
 // tellFindings shows each finding with its place.
@@ -157,13 +174,14 @@ func newSecretsMapCmd(a *app) *cobra.Command {
 	cmd := leaf{
 		use:   "map",
 		short: "Show a map of secrets",
-		long: "Shows the secrets of a map, parts before what is made of them, and how many copies of\n" +
+		long: "Shows the secrets of a map file, parts before what is made of them, and how many copies of\n" +
 			"each there are; -o wide says where. --format markdown is a table for a document,\n" +
-			"--format dot a graph. --sample prints a map to begin with.",
+			"--format dot a graph. Without -f it asks the daemon for its map, and every place for the\n" +
+			"fingerprint of what it holds. --sample prints a map to begin with.",
 		examples: "  molecli secrets map --sample > secrets.yaml && molecli secrets map -f secrets.yaml -o wide\n" +
 			"  molecli secrets map --sample | molecli secrets map -f - --format dot",
 		args: exactly(),
-		run: func(context.Context, []string) error {
+		run: func(ctx context.Context, _ []string) error {
 			p, err := a.printer()
 			if err == nil && sample {
 				return p.write(string(samples.Secrets))
@@ -171,7 +189,7 @@ func newSecretsMapCmd(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return o.show(p, format)
+			return o.show(ctx, p, format)
 		},
 	}.command()
 	o.flag(cmd)
@@ -181,8 +199,11 @@ func newSecretsMapCmd(a *app) *cobra.Command {
 	return cmd
 }
 
-func (o *mapFile) show(p *printer, format string) error {
-	m, err := o.sound(p)
+func (o *mapFile) show(ctx context.Context, p *printer, format string) error {
+	if o.path == "" && format == "" {
+		return o.app.copies(ctx)
+	}
+	m, err := o.mapOf(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -209,12 +230,12 @@ func newSecretsRunbookCmd(a *app) *cobra.Command {
 		examples: "  molecli secrets map --sample | molecli secrets runbook FLY_API_TOKEN -f -\n" +
 			"  molecli secrets map --sample > secrets.yaml && molecli secrets runbook STRIPE_API_KEY -f secrets.yaml -o json",
 		args: exactly("NAME"), complete: o.names,
-		run: func(_ context.Context, args []string) error {
+		run: func(ctx context.Context, args []string) error {
 			p, err := a.printer()
 			if err != nil {
 				return err
 			}
-			return o.runbook(p, args[0])
+			return o.runbook(ctx, p, args[0])
 		},
 	}.command()
 	o.flag(cmd)
@@ -238,8 +259,8 @@ func (o *mapFile) names(*cobra.Command, []string, string) ([]cobra.Completion, c
 	return all, cobra.ShellCompDirectiveNoFileComp
 }
 
-func (o *mapFile) runbook(p *printer, name string) error {
-	m, err := o.sound(p)
+func (o *mapFile) runbook(ctx context.Context, p *printer, name string) error {
+	m, err := o.mapOf(ctx, p)
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,7 @@ var (
 	_ molecule.IncidentService  = (*Client)(nil)
 	_ molecule.LivenessService  = (*Client)(nil)
 	_ molecule.StatusService    = (*Client)(nil)
+	_ molecule.RotationService  = (*Client)(nil)
 )
 
 // New returns a client for the daemon at o.Endpoint. It dials nobody yet; an

@@ -33,6 +33,7 @@ import (
 	"github.com/molecule-ai/molecli/internal/systemd"
 	"github.com/molecule-ai/molecli/internal/tenant"
 	"github.com/molecule-ai/molecli/internal/vault"
+	"github.com/molecule-ai/molecli/internal/vault/rotation"
 )
 
 // Daemon is one running moleculed.
@@ -58,6 +59,7 @@ type Daemon struct {
 	guard      *netguard.Guard
 	tokens     *auth.Tokens
 	secrets    *vault.Service
+	rotator    *rotation.Keeper
 	listeners  []net.Listener
 	services   services
 	handler    http.Handler
@@ -109,6 +111,7 @@ func (d *Daemon) assemble(ctx context.Context, at []address) error {
 	d.incidents = incident.New(incident.Options{
 		Store: d.store, Transitions: d.supervisor.Transitions(), Subsystems: d.names, Log: d.log.With("subsystem", "incident-keeper"),
 	})
+	d.rotator, d.services.rotations = d.rotations()
 	live := &liveness{supervisor: d.supervisor, books: d.books}
 	d.services.live = live
 	if d.heads, err = d.exporter(); err != nil {
@@ -187,6 +190,7 @@ type services struct {
 	schedules *scheduler.Service
 	live      *liveness
 	about     *about
+	rotations *rotation.Service
 }
 
 // running makes what delivers and schedules.
@@ -258,7 +262,7 @@ func (d *Daemon) face(m *metrics) (http.Handler, error) {
 	return api.New(api.Deps{
 		Agents: s.agents, Enrolments: s.agents, Schedules: s.schedules, Runs: s.schedules, Calendars: s.schedules, Events: d.relay, Incidents: d.incidents, Liveness: s.live, Status: s.about,
 		Audit: audit.NewService(d.store), Refused: d.store.AppendAudit,
-		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed, Secrets: d.secrets,
+		Tokens: auth.NewService(d.store, d.tokens), TokensChanged: d.tokens.Changed, Secrets: d.secrets, Rotations: s.rotations,
 		Ready: s.live.waiting, Metrics: m.handler(), Observe: m.request,
 		Auth: authn, NotFound: tenant.NotFound,
 		// A way back to ourselves is told only to whoever proved the organisation.

@@ -32,6 +32,7 @@ func (d *Daemon) subsystems() []subsystem {
 		{"audit-exporter", 2 * d.cfg.Audit.ExportEvery, limit, grace, true, d.heads.Run},
 		{"inbox", 30 * time.Second, limit, grace, true, d.inbox.Run},
 		{"retention", time.Hour, limit, grace, true, d.retention.Run},
+		{"secret-rotator", 30 * time.Second, limit, grace, true, d.rotator.Run},
 		{"agent-monitor", 5 * time.Second, limit, grace, false, d.monitor.Run},
 		{"agent-prober", 30 * time.Second, limit, grace, true, d.monitor.RunProber},
 		{"dispatcher", 30 * time.Second, limit, drain, false, d.dispatcher.Run},

@@ -71,6 +71,7 @@ func examplesOf() map[string]typed {
 		"molecli secrets add":             {scene: nothing},
 		`printf %s "$TOKEN" | molecli secrets add API_TOKEN --from-file -`:                {scene: nothing},
 		"molecli secrets remove API_TOKEN":                                                {exit: 2, says: "add --yes"},
+		"molecli secrets drift":                                                           {exit: 12}, // it has no value yet
 		"molecli token add":                                                               {scene: nothing},
 		"molecli token add laptop --scope schedules:read --token-out laptop.token":        {scene: nothing},
 		"molecli schedule add":                                                            {scene: theAgent},
@@ -266,6 +267,10 @@ func (s *stage) lay(sc scene) {
 		_, err := s.client.AddSecret(ctx, molecule.NewSecretValue{Name: name, Value: value})
 		s.must(err)
 	}
+	s.must(s.client.ApplySecretMap(ctx, molecule.SecretMap{Secrets: []molecule.MappedSecret{{
+		Name: "DB_PASSWORD", Class: molecule.SecretGenerated, Generator: &molecule.Generator{Kind: molecule.GeneratePassword},
+		Sinks: []molecule.SinkSpec{{Kind: "file", Target: map[string]string{"path": filepath.Join(s.dir, "db-password")}}},
+	}}}))
 	s.must(s.client.PutCalendar(ctx, &molecule.Calendar{Name: "freeze", Days: []molecule.DayRange{day}}))
 	s.must(s.client.CreateSchedule(ctx, &molecule.Schedule{Name: "hello", Agent: "echo", Cron: "0 8 * * *", Prompt: "say hello"}))
 	if sc == trouble {

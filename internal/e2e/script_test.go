@@ -79,6 +79,8 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"capture":   capture,
+			"pglogin":   loginPostgres,
+			"postgres":  startPostgres,
 			"hangup":    hangup,
 			"sql":       execSQL,
 			"terminate": terminate,

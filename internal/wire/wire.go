@@ -38,8 +38,9 @@ const (
 	PathCalendars       = "/v1/calendars"
 	PathIncidents       = "/v1/incidents" // /{ref}/ack
 	PathWhoAmI          = "/v1/whoami"
-	PathSecrets         = "/v1/secrets" // /{ref}/versions, /reveal
-	PathVault           = "/v1/vault"   // /rewrap
+	PathSecrets         = "/v1/secrets"   // /{ref}/versions, /reveal, /plan, /rotate
+	PathVault           = "/v1/vault"     // /rewrap, /map, /copies
+	PathRotations       = "/v1/rotations" // /{ref}/journal, /resume, /rollback, /abandon
 	PathTokens          = "/v1/tokens"
 	PathAudit           = "/v1/audit"  // /verify
 	PathEvents          = "/v1/events" // SSE when it is asked for by Accept
@@ -66,6 +67,8 @@ const (
 	MaxReplyBytes  = 32 << 20         // of an answer the client reads
 	MaxRunWait     = 25 * time.Second // the longest ?wait= on a run
 	MaxImportWait  = 50 * time.Second // what an import may take longer than another request
+
+	MaxRotationWait = 25 * time.Second // the longest a request waits for a rotation
 )
 
 // NotFoundBody is the ordinary 404: the guard and every unknown path answer

@@ -301,16 +301,9 @@ func (e *Engine) copyAt(ctx context.Context, v values, step molecule.RotationSte
 		return out
 	}
 	out.Holds = string(state.Holds)
-	switch {
-	case state.Holds == sink.HoldsNew && step.Spec.Template != "": // what it holds is made of the value
-		out.Fingerprint = of.Fingerprint
-	case state.Holds == sink.HoldsNew && state.Value.IsZero():
-		out.Fingerprint = of.Fingerprint
-	default:
-		out.Fingerprint = state.Fingerprint(func(m molecule.Secret) string { return e.vault.Fingerprint(of.ID, m) })
-	}
-	if state.Holds == sink.HoldsNew {
-		out.Holds = "current"
+	out.Fingerprint = state.Fingerprint(func(m molecule.Secret) string { return e.vault.Fingerprint(of.ID, m) })
+	if state.Holds == sink.HoldsNew { // also where it holds what was made of the value
+		out.Holds, out.Fingerprint = "current", e.vault.Fingerprint(of.ID, v.new)
 	}
 	return out
 }
