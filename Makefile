@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/molecule-ai/molecli/internal/molecule.version=$(V
 BUILD   := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 E2E     := internal/e2e/peers
 
-.PHONY: all build demo test crash systemd oracle rotations simulate exhaustive bench fuzz peers check lint vuln tidy clean
+.PHONY: all build demo test crash systemd oracle rotations simulate exhaustive bench bench-hand fuzz peers check lint vuln tidy clean
 
 all: build
 
@@ -42,6 +42,9 @@ simulate: ## years and accidents in virtual time on the real store: ten years, 1
 
 bench: build ## every figure of docs/benchmarks.md, with the command beside it
 	bash scripts/bench/run
+
+bench-hand: build ## the part of it that whoever types feels
+	bash scripts/bench/hand
 
 fuzz: ## each fuzz target for a minute
 	bash scripts/fuzz 60s
