@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -82,7 +83,8 @@ type aviary struct {
 }
 
 // TestCanary_turnsUpNowhere makes tokens, uses each well and badly by every
-// command and route, and looks for them in whatever came out.
+// command and route, seals values, and looks for them in whatever came out: answers,
+// logs, a crash, the database with its log, and a copy of it.
 func TestCanary_turnsUpNowhere(t *testing.T) {
 	t.Parallel()
 	a := &aviary{crashing: newCrashing(t, nil), said: make(map[string][]byte)}
@@ -104,13 +106,18 @@ func TestCanary_turnsUpNowhere(t *testing.T) {
 	a.misuse(tcp)
 	a.routes(tcp)
 	a.examples(tcp)
+	a.seal(tcp)
+	a.files("while it runs: ") // the log of the database is not in it yet
+	if len(a.said["while it runs: "+filepath.Join(a.data, "moleculed.db-wal")]) == 0 {
+		t.Error("the log of the database was not looked at")
+	}
 	l.kill(os.Interrupt)
 	a.said["log"] = []byte(l.log.String())
 	a.crash()
 	if !strings.Contains(l.log.String(), "level=DEBUG") {
 		t.Error("the log has no debug lines: it was not as loud as it can be")
 	}
-	a.files()
+	a.files("")
 	if len(a.said) < 800 {
 		t.Errorf("only %d places were looked at", len(a.said))
 	}
@@ -300,15 +307,50 @@ func (a *aviary) request(method, target, header, value string) {
 	a.said[fmt.Sprintf("%s %s #%d", method, target, len(a.said))] = fmt.Appendf(body, "%v", res.Header)
 }
 
-// files reads what the daemon left behind, but for the files that are the
+// seal stores values, asks of them all there is to ask, and gives them where none
+// belongs. What is told of a value goes into files that nobody looks at.
+func (a *aviary) seal(tcp string) {
+	a.t.Helper()
+	for i, value := range []string{`sealed "first" / it's`, "sealed second & last=1"} {
+		c := canary{fmt.Sprintf("value %d", i+1), fmt.Sprintf("%s %x", value, 0xfeedface+i)}
+		a.canaries = append(a.canaries, c)
+		verb, version := []string{"add", "set"}[i], fmt.Sprint(i+1)
+		a.command(c.value, "secrets", verb, "CANARY", "--from-file", "-", "-o", "json", "--debug", "-v")
+		for _, words := range [][]string{
+			{"list"}, {"list", "-o", "json"}, {"show", "CANARY"}, {"show", "CANARY", "-o", "yaml"}, {"history", "CANARY", "-o", "wide"},
+			{"reveal", "CANARY", "--reason", "a test", "--version", version, "--out", filepath.Join(a.dir, "told"+version)},
+			{"run", "--file", "CANARY", "--env", "CANARY", "--", "true"}, {"rewrap"}, {"run", "--env", "CANARY", "--", "no-such-command"},
+			{"add", "CANARY=" + c.value}, {"add", "OTHER", c.value}, {"set", "CANARY", c.value}, {"set", "CANARY=" + c.value},
+			{"reveal", "CANARY", "--reason", "over TCP", "--endpoint", tcp, "--token-file", filepath.Join(a.data, "admin.token")},
+		} {
+			a.command(c.value, append([]string{"secrets"}, words...)...)
+		}
+		a.command(c.value, "secrets", verb, "CANARY", "--from-file", "-") // a name in use, or the same value
+		a.command("", "audit", "list", "-o", "json", "--limit", "100")
+		a.command("", "event", "list", "-o", "json")
+		told, err := os.ReadFile(filepath.Join(a.dir, "told"+version))
+		if err != nil || string(told) != c.value {
+			a.t.Errorf("%s was not stored: %v", c.name, err)
+		}
+	}
+	backup := exec.CommandContext(a.t.Context(), a.bin, "backup", "--data-dir", a.data, filepath.Join(a.data, "copy.db"))
+	if out, err := backup.CombinedOutput(); err != nil {
+		a.t.Errorf("backup: %v\n%s", err, out)
+	}
+}
+
+// files reads what the daemon has left behind, but for the files that are the
 // tokens.
-func (a *aviary) files() {
+func (a *aviary) files(when string) {
 	a.t.Helper()
 	err := filepath.WalkDir(a.data, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() || filepath.Base(path) == "admin.token" {
 			return err
 		}
-		a.said[path], err = os.ReadFile(path)
+		a.said[when+path], err = os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it was taken away meanwhile
+		}
 		return err
 	})
 	if err != nil {
