@@ -239,11 +239,13 @@ func TestExit_everyStatusIsReached(t *testing.T) {
 		{wire.ExitPartial, load + " --skip-invalid", ok(molecule.ImportResult{Created: []string{"a"}, Skipped: 1, Faults: []molecule.Fault{{Name: "b", Message: "no"}}})},
 		{wire.ExitStale, "liveness", ok(stale)},
 		{wire.ExitDead, "liveness", ok(dead)},
+		{wire.ExitSecret, "secrets drift", map[string][]reply{"GET /v1/vault/copies": {{0, molecule.Page[molecule.SecretCopy]{
+			Items: []molecule.SecretCopy{{Secret: "API_TOKEN", Place: "fly web", Holds: "other"}},
+		}}}}},
 		{wire.ExitDiff, load + " --diff", ok(molecule.ImportResult{Created: []string{"a"}})},
 	}
 	reached := map[int]bool{
 		wire.ExitInterrupted: true, // see above: it needs somebody who interrupts
-		wire.ExitSecret:      true, // no command ends with it so far
 	}
 	for _, tt := range tests {
 		h := newHand(t, newDaemon(t, tt.answers))
