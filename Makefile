@@ -67,3 +67,7 @@ vuln: ## known vulnerabilities; says so when the database cannot be reached
 
 clean:
 	rm -rf $(BIN) $(E2E)/bin $(E2E)/node_modules
+
+.PHONY: crash-pairs
+crash-pairs: ## strike every pair of points of every rotation
+	MOLECULE_CRASH_PAIRS=1 go test -count=1 -timeout 60m -run TestCrash_pairs -v ./internal/vault/rotation

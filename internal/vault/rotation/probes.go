@@ -69,46 +69,61 @@ func (e *Engine) proveValue(ctx context.Context, r *molecule.Rotation, v values)
 	return e.store.NoteRotation(ctx, *r, "the new value was asked about: "+string(verdict))
 }
 
-// endValue ends the old value at its provider and proves that it is dead. What the
-// daemon cannot do is left to a person, by name.
-func (e *Engine) endValue(ctx context.Context, r *molecule.Rotation, v values) error {
-	p := r.Entry.Revoke
-	switch {
-	case r.Old == 0, r.Overlap == molecule.OverlapSingleMinted, r.Overlap == molecule.OverlapSingleSettable,
-		r.Overlap == molecule.OverlapAlternating, p == nil && r.Entry.Class != molecule.SecretMinted:
-		return nil // it is dead already
-	case !e.asks(p):
-		r.ByHand = []string{byHand(*r)}
-		return nil
+// outlives reports whether the old value goes on living at a provider.
+func outlives(r molecule.Rotation) bool {
+	switch r.Overlap {
+	case molecule.OverlapSingleMinted, molecule.OverlapSingleSettable, molecule.OverlapAlternating:
+		return false // it is dead already
 	}
-	if err := e.store.NoteRotation(ctx, *r, "the old value is about to be revoked"); err != nil {
-		return err
-	}
-	err := e.try(ctx, func(ctx context.Context) error {
-		e.point("revoking: before the effect")
-		err := e.prober.Do(ctx, *p, v.old, v.filler(ctx, v.old))
-		e.point("revoking: behind the effect")
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if e.asks(r.Entry.Verify) {
-		verdict, err := e.alive(ctx, *r.Entry.Verify, v, v.old)
-		if err != nil {
-			return err
-		}
-		if verdict != sink.Wrong {
-			return notProved{molecule.Errorf(molecule.Conflict, "v%d was revoked and still works", r.Old).
-				WithHint("revoke it where it was made, and then: %s", r.NextCommand()), wrongValue}
-		}
-	}
-	return e.store.NoteRotation(ctx, *r, "the old value is revoked")
+	return r.Entry.Revoke != nil || r.Entry.Class == molecule.SecretMinted
 }
 
-// byHand says what a person does about the old value.
-func byHand(r molecule.Rotation) string {
-	text := fmt.Sprintf("v%d still works: revoke it where it was made", r.Old)
+// revokeValue ends a value at its provider and proves that it is dead. What the
+// daemon cannot do is left to a person, by name.
+func (e *Engine) revokeValue(ctx context.Context, r *molecule.Rotation, v values, value molecule.Secret, version int) (stopped bool, err error) {
+	p := r.Entry.Revoke
+	if !e.asks(p) {
+		r.ByHand = []string{byHand(*r, version)}
+		return false, nil
+	}
+	name := fmt.Sprintf("v%d", version)
+	if err := e.store.NoteRotation(ctx, *r, name+" is about to be revoked"); err != nil {
+		return false, err
+	}
+	err = e.try(ctx, func(ctx context.Context) error {
+		e.point("%s: before revoking %s", r.State, name)
+		err := e.prober.Do(ctx, *p, value, v.filler(ctx, value))
+		e.point("%s: behind revoking %s", r.State, name)
+		return err
+	})
+	if err == nil {
+		err = e.dead(ctx, *r, v, value, version)
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return false, ctx.Err()
+	case err != nil:
+		return true, e.stop(ctx, r, "", troubleOf(err), err)
+	}
+	return false, e.store.NoteRotation(ctx, *r, name+" is revoked")
+}
+
+// dead proves that a revoked value works no more, where the map says how.
+func (e *Engine) dead(ctx context.Context, r molecule.Rotation, v values, value molecule.Secret, version int) error {
+	if !e.asks(r.Entry.Verify) {
+		return nil
+	}
+	verdict, err := e.alive(ctx, *r.Entry.Verify, v, value)
+	if err != nil || verdict == sink.Wrong {
+		return err
+	}
+	return notProved{molecule.Errorf(molecule.Conflict, "v%d was revoked and still works", version).
+		WithHint("revoke it where it was made, and then: molecli secrets rotate %s --resume %s", r.Secret, r.ID), wrongValue}
+}
+
+// byHand says what a person does about a value.
+func byHand(r molecule.Rotation, version int) string {
+	text := fmt.Sprintf("v%d still works: revoke it where it was made", version)
 	if p := r.Entry.Revoke; p != nil && p.Text != "" {
 		text += " (" + p.Text + ")"
 	}

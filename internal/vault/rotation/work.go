@@ -3,7 +3,6 @@ package rotation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -216,11 +215,11 @@ func (e *Engine) revoke(ctx context.Context, r *molecule.Rotation) error {
 			return err
 		}
 	}
-	if err := e.endValue(ctx, r, v); err != nil {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	if r.Old > 0 && outlives(*r) {
+		stopped, err := e.revokeValue(ctx, r, v, v.old, r.Old)
+		if err != nil || stopped {
+			return err
 		}
-		return e.stop(ctx, r, "", troubleOf(err), err)
 	}
 	return e.move(ctx, r, ended, "done")
 }
@@ -244,8 +243,11 @@ func (e *Engine) rollBack(ctx context.Context, r *molecule.Rotation) error {
 	if e.worthAnother(*r) {
 		return e.remake(ctx, r)
 	}
-	if r.Entry.Class == molecule.SecretMinted {
-		r.ByHand = []string{fmt.Sprintf("v%d is in use nowhere: revoke it where it was made", r.Version)}
+	if r.Entry.Class == molecule.SecretMinted { // it lives, and nobody needs it
+		stopped, err := e.revokeValue(ctx, r, v, v.new, r.Version)
+		if err != nil || stopped {
+			return err
+		}
 	}
 	return e.move(ctx, r, undone, "everything is as it was")
 }
