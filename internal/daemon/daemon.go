@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,7 +68,6 @@ type Daemon struct {
 // starts nothing. Errors say which directory, address or setting is at fault.
 // On an error nothing stays open.
 func New(ctx context.Context, cfg Config, log *slog.Logger) (*Daemon, error) {
-	syscall.Umask(0o077)
 	dir, err := cfg.Dir()
 	if err != nil {
 		return nil, err

@@ -174,7 +174,11 @@ func TestHarden_leavesNothingOfTheProcessToOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(before), 0, 0, 0) }) // for the other tests
+	umask := unix.Umask(0o022)
+	t.Cleanup(func() { // for the other tests
+		_ = unix.Prctl(unix.PR_SET_DUMPABLE, uintptr(before), 0, 0, 0)
+		unix.Umask(umask)
+	})
 	if err := harden(); err != nil {
 		t.Fatal(err)
 	}
@@ -184,5 +188,25 @@ func TestHarden_leavesNothingOfTheProcessToOthers(t *testing.T) {
 	}
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 0 {
 		t.Errorf("dumpable is %d, %v", dumpable, err)
+	}
+	if mask := unix.Umask(0o077); mask != 0o077 {
+		t.Errorf("the umask is %03o", mask)
+	}
+}
+
+// A program that had moleculed within it once made files that no other user could
+// read, from then on.
+func TestNew_leavesTheUmaskOfItsProcessAlone(t *testing.T) {
+	before := unix.Umask(0o022)
+	t.Cleanup(func() { unix.Umask(before) })
+	cfg := DefaultConfig()
+	cfg.DataDir, cfg.Listen = new(t.TempDir()), []string{"unix://" + filepath.Join(t.TempDir(), "s")}
+	d, err := New(t.Context(), cfg, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.close() })
+	if mask := unix.Umask(0o022); mask != 0o022 {
+		t.Errorf("the umask has become %03o", mask)
 	}
 }
